@@ -19,10 +19,11 @@ import statistics
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -103,8 +104,12 @@ def read_cpu_seconds(process: int) -> float:
 
 async def watch_together(
     address: str, cookie: dict[str, str], runs: Sequence[str], sessions: int, seconds: float
-) -> list[BrowserSession]:
-    """Let browsers watch, in no step with each other; returns them with what they received."""
+) -> tuple[list[BrowserSession], list[str]]:
+    """Let browsers watch, in no step with each other.
+
+    Returns:
+        The browsers with what they received, and what ended one of them early.
+    """
     browsers: list[BrowserSession] = []
 
     async def watch(run: str) -> None:
@@ -114,20 +119,20 @@ async def watch_together(
             await browser.watch(seconds, CLICK_SECONDS * random.uniform(0.8, 1.2))
 
     chosen = [runs[number % len(runs)] for number in range(sessions)]
-    failures = await asyncio.gather(*map(watch, chosen), return_exceptions=True)
-    for browser, failure in zip(browsers, filter(None, failures), strict=False):
-        browser.errors.append(repr(failure))
-    return browsers
+    ends = await asyncio.gather(*map(watch, chosen), return_exceptions=True)
+    return browsers, [repr(end) for end in ends if end]
 
 
-async def watch_and_weigh(process: int, watching, seconds: float) -> tuple[list, list[float]]:
-    """Watch, and read the memory of the server at the beginning, in the middle and at the end."""
+async def weigh_meanwhile(
+    process: int, watching: Coroutine, seconds: float
+) -> tuple[Any, list[float]]:
+    """Wait for what `watching` returns; and memory at the beginning, in the middle, at the end."""
     memory = [read_memory(process)]
     task = asyncio.create_task(watching)
     await asyncio.sleep(seconds / 2)
     memory.append(read_memory(process))
-    browsers = await task
-    return browsers, [*memory, read_memory(process)]
+    watched = await task
+    return watched, [*memory, read_memory(process)]
 
 
 def find_percentile(values: Sequence[float], share: float) -> float:
@@ -137,12 +142,12 @@ def find_percentile(values: Sequence[float], share: float) -> float:
 
 
 def summarise(
-    browsers: Sequence[BrowserSession], lags: Sequence[float], redraw_cores: float
+    browsers: Sequence[BrowserSession], lags: Sequence[float], ends: list[str], cores: float
 ) -> tuple[Row, list[Claim]]:
     """What the browsers waited for and received."""
     pages = [answer.seconds for browser in browsers for answer in browser.pages]
     redraws = [answer for browser in browsers for answer in browser.redraws]
-    errors = [error for browser in browsers for error in browser.errors]
+    errors = [*ends, *(error for browser in browsers for error in browser.errors)]
     for error in sorted(set(errors)):
         print(f"{errors.count(error)} x {error}")
     row: Row = {
@@ -153,7 +158,7 @@ def summarise(
         "its 95th percentile": find_percentile([each.seconds for each in redraws], 0.95),
         "bytes/redraw, median": statistics.median(answer.bytes for answer in redraws),
         "greatest": max(answer.bytes for answer in redraws),
-        "server beside the training, cores": redraw_cores,
+        "server beside the training, cores": cores,
         "load average": os.getloadavg()[0],
     }
     claims = [
@@ -191,13 +196,13 @@ def measure(
         unwatched = train_unwatched(store, names, seconds / 5)
         begin, before = time.time(), read_cpu_seconds(process)
         watching = watch_together(address, make_cookie(home), names, sessions, seconds)
-        browsers, memory = asyncio.run(watch_and_weigh(process, watching, seconds))
+        (browsers, errors), memory = asyncio.run(weigh_meanwhile(process, watching, seconds))
         end = time.time()
         cores = (read_cpu_seconds(process) - before) / (end - begin)
         watched = [measure_speed(store, run, begin, end) for run in names]
         steps = {run: list_steps(store.events(run)) for run in names}
     lags = [lag for browser in browsers for lag in list_lags(browser, steps[browser.run])]
-    row, claims = summarise(browsers, lags, cores)
+    row, claims = summarise(browsers, lags, errors, cores)
     notes = ["", f"Run 1 alone and unwatched: {alone:.3g} steps a second."]
     for number, (then, now) in enumerate(zip(unwatched, watched, strict=True), 1):
         what = f"speed of run {number}, watched to unwatched"

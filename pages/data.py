@@ -24,6 +24,7 @@ from transfer_core.languages import _
 from transfer_core.system import get_home
 
 MAX_CLASSES_SHOWN = 6  # classes whose images are shown
+MAX_PROBLEMS_LISTED = 500  # on the page; an archive may have a hundred thousand
 MAX_WARNINGS_OF_A_KIND = 3  # shown in boxes of their own
 WARNED_KINDS = {
     "leak",
@@ -108,12 +109,13 @@ def show_ways_on(data: DataSet) -> None:
     """Link to Repair, and to the network that the images start with."""
     with st.container(horizontal=True, vertical_alignment="center"):
         show_network_note(data.id)
-        st.page_link(
-            "pages/repair.py",
-            label=_("Repair: find copies, relabel, set aside"),
-            icon=":material/healing:",
-            query_params=make_query(data),
-        )
+        if not data.shards:
+            st.page_link(
+                "pages/repair.py",
+                label=_("Repair: find copies, relabel, set aside"),
+                icon=":material/healing:",
+                query_params=make_query(data),
+            )
 
 
 def show_warnings(data: DataSet) -> None:
@@ -168,14 +170,16 @@ def show_problems(data: DataSet) -> None:
     st.dataframe(
         [
             {_("kind"): translate_kind(p), _("file"): p.path, _("what"): translate_problem(p)}
-            for p in data.problems
+            for p in data.problems[:MAX_PROBLEMS_LISTED]
         ],
         hide_index=True,
         width="stretch",
     )
+    if (rest := len(data.problems) - MAX_PROBLEMS_LISTED) > 0:
+        st.caption(_("And {count:,} more, which the CSV has.", count=rest))
     st.download_button(
         _("Download as CSV"),
-        dataset.export_problems_csv(data),
+        lambda: dataset.export_problems_csv(data),
         file_name="problems.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -68,8 +68,9 @@ def draw() -> None:
     st.subheader(_("Take the images away"), anchor=False)
     st.caption(
         _(
-            "A zip with a folder for each part of the split and in it one for each class, with the "
-            "original files. Loaded again here, it has the same classes, images and split."
+            "A zip with a folder for each part of the split and in it one for each class: the "
+            "images without position, time or other data. Loaded again here, it has the same "
+            "classes, images and split."
         )
     )
     show_images_link(data.id)
@@ -91,6 +92,8 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
         data_id = session.get_current_id("data")
         stop_unless(data_id, _("Bring images in first."), "pages/data.py", _("Go to Data"))
         data = caches.load_data_set(data_id)
+        unchanged = _("Images in shards are not changed here.")
+        stop_unless(not data.shards, unchanged, "pages/data.py", _("Go to Data"))
     before = {version.parent for version in dataset.list_versions(get_home(), data.id)}
     if record and (record.result is None or record.config.data_id not in {data.id, *before}):
         record = None  # a run on something else

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts.start.live_sample import start_sample
+from pages.parts.start.live_sample import find_interrupted, start_sample
 from pages.parts.start.stored_drawings import load_drawings
 from pages.parts.start.ways_in import FIRST_SAMPLE, show_cases, show_ways_in
 from pages.shared import caches
@@ -26,7 +26,7 @@ def draw() -> None:
     show_moving_network()
     place = st.container()
     asked = show_ways_in()
-    asked = show_cases() or asked
+    asked = show_cases() or asked or find_interrupted()
     show_links()
     if asked:
         with place:

@@ -1,6 +1,7 @@
 """Every page for screen reader and keyboard alone, judged by axe-core in a real Chromium."""
 
 import re
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,8 +12,10 @@ from zips import make_picture, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
+from transfer_core.runs import RunRecord, RunState, RunStore
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.transferability import network_ranking
+from transfer_core.workspaces import open_classes, open_workspaces
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SERIOUS = {"serious", "critical"}
@@ -37,6 +40,7 @@ EMPTY = [
     "runs",
     "compare",
     "playground",
+    "class_room",
 ]
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 FULL = {  # how many charts each page has, by its address
@@ -60,6 +64,7 @@ FULL = {  # how many charts each page has, by its address
     "runs?runs={both}": 0,
     "compare?runs={both}": 3,
     "playground?{data}": 0,
+    "class_room": 1,
 }
 CHARTS = ".js-plotly-plot"
 
@@ -103,6 +108,7 @@ def full(tmp_path_factory):
         )
         engine.wait(one, timeout=120)
         engine.wait(two, timeout=120)
+        open_class(home, engine.get(one))
     with pytest.MonkeyPatch.context() as patch:  # a row on Networks, and others that wait
         patch.setattr(network_ranking, "list_present_networks", lambda: (source,))
         network_ranking.rank_networks(data, home)
@@ -111,6 +117,16 @@ def full(tmp_path_factory):
     names = {"data": address, "run": f"run={one}", "one": one, "both": f"{one},{two}"}
     yield running, names
     running.close()
+
+
+def open_class(home: Path, run: RunRecord) -> None:
+    """A class of this computer's workspace, with a student who has trained the same."""
+    workspaces, runs = open_workspaces(home), RunStore(home)
+    class_ = open_classes(home).open(workspaces.this_computer, "7b <b>")
+    student = workspaces.find(workspaces.create())
+    open_classes(home).join(student, class_.code, "Ada <b>")
+    own = runs.create(run.config, "run of Ada", student.id)
+    runs.set_state(own.id, RunState.finished, result=run.result)
 
 
 def open_address(page: Page, address: str) -> None:

@@ -524,11 +524,23 @@ def test_the_tree_shows_usable_images_and_stays_short(read):
 
 def test_55_a_cell_of_the_csv_is_never_a_formula(read):
     files = make_class_files({"a": 3, "=HYPERLINK(1)": 3})
-    files |= {"=HYPERLINK(1)/x.txt": b"x", "a/+1.png": b"x", 'a/,"q".txt': b"x", ".junk": b"x"}
+    files |= {
+        "=HYPERLINK(1)/x.txt": b"x",
+        "＝1.txt": b"x",
+        "a/+1.png": b"x",
+        'a/,"q".txt': b"x",
+        ".junk": b"x",
+    }
     text = dataset.export_problems_csv(read(files))
     rows = list(csv.reader(io.StringIO(text)))
     assert rows[0] == ["kind", "path", "message"]
-    assert {row[1] for row in rows[1:]} == {"'=HYPERLINK(1)/x.txt", "a/+1.png", 'a/,"q".txt', ""}
+    assert {row[1] for row in rows[1:]} == {
+        "'=HYPERLINK(1)/x.txt",
+        "'＝1.txt",
+        "a/+1.png",
+        'a/,"q".txt',
+        "",
+    }
     assert rows[-1] == ["junk", "", "1 hidden or system file ignored."]
 
 

@@ -82,7 +82,9 @@ def imitated_gpu(monkeypatch):
     # Threads see no fake mode.
     monkeypatch.setattr(data_loaders, "prefetch", lambda items, make: map(make, items))
     monkeypatch.setattr(
-        loop, "shuffle_into_batches", lambda indices, size, _: split_into_batches(indices, size)
+        data_loaders,
+        "shuffle_into_batches",
+        lambda indices, size, _: split_into_batches(indices, size),
     )
     return FakeTensorMode(allow_non_fake_inputs=True)
 

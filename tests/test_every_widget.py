@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest, element_tree
 from test_pages import build_page, own_engine, read_query  # noqa: F401
 from zips import make_picture, write_zip
 
+from pages.parts.class_room import handing_out
 from pages.shared import caches
 from transfer_core import dataset, networks, workspaces
 from transfer_core.cases import TransferCase, plan_strategy
@@ -32,6 +33,14 @@ APPLYING_BUTTONS = {  # widgets whose value is applied by a button beside them
     "Also networks that are still to be downloaded": "Fit the run",
 }
 FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's form
+FORM_BUTTONS = {  # of the page Class
+    "Data set": "Hand it to all",
+    "Network": "Hand it to all",
+    "Way to train": "Hand it to all",
+    "Name of the class": "Open the class",
+    "Teacher's password": "Open the class",
+    "Days kept after the end": "Open the class",
+}
 MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
@@ -163,6 +172,18 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("toggle", "Show the link", {"code"}),
         ("button", "Compare", {"title"}),
     ],
+    "class_room": [
+        ("selectbox", "Network", set()),  # there is one only
+        ("selectbox", "", {"caption"}),  # of what is handed out
+        ("button", "Hand it to all", {"caption"}),
+        ("toggle", "Hide names", {"dataframe"}),
+        ("download_button", "Results as CSV", {"download"}),
+        ("button", "Close the class", {"markdown"}),
+        ("button", "Delete the class", {"markdown"}),
+        ("text_input", "", set()),  # counts with the right password; see the page's own tests
+        ("number_input", "", set()),
+        ("button", "Open the class", {"error"}),
+    ],
     "compare": [
         ("button_group", "All runs together", set()),  # times that nobody has measured yet
         ("button_group", "Seeds", {"button"}),
@@ -268,6 +289,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         (("data",), AppTest.run),
     ],
     "runs": [(("one",), AppTest.run), (("several",), AppTest.run), ((), AppTest.run)],
+    "class_room": [((), None), ((), None)],  # the second time it is closed
     "compare": [(("several",), AppTest.run), (("data",), AppTest.run)],
     "playground": [
         (("data", "head_epochs=20"), AppTest.run),  # its sliders come from the address
@@ -307,6 +329,9 @@ def prepared(tmp_path_factory) -> tuple[Path, dict[str, str]]:
         curation.update_run(engine.store, runs[0], tags=("kept",))
         curation.delete_runs(engine.store, runs[3:])
     prepare_download(home, runs[0], "script", lambda *_: None)
+    classes, everybody = workspaces.open_classes(home), workspaces.open_workspaces(home)
+    class_ = classes.open(everybody.this_computer, "7b")
+    classes.join(everybody.find(everybody.create()), class_.code, "Ada")
     one, two = (f"runs={','.join(runs[:count])}" for count in (1, 2))
     return home, {"data": f"data={data.id}", "run": f"run={runs[0]}", "one": one, "several": two}
 
@@ -332,6 +357,12 @@ def nothing_cleared(monkeypatch):
     """Other widgets need what the workspace has."""
     for name in ("clear_workspace", "delete_data_set"):
         monkeypatch.setattr(workspaces, name, lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def no_samples_to_hand_out(monkeypatch):
+    """Only the data sets that are there, since reading a sample takes a second."""
+    monkeypatch.setattr(handing_out, "SAMPLES", {})
 
 
 @pytest.fixture(autouse=True)
@@ -462,7 +493,7 @@ def change(fresh: Callable[[], AppTest], name: tuple[str, str]) -> set[str]:
     widget = list_widgets(app)[name]
     button = APPLYING_BUTTONS.get(name[1])
     if widget.type != "button" and widget.form_id:
-        button = FORM_BUTTON
+        button = FORM_BUTTONS.get(name[1], FORM_BUTTON)
     before = observe(press(fresh(), button) if button else app, widget.id)
     widget.set_value(choose_other_value(widget))
     press(app, button) if button else app.run(timeout=120)

@@ -16,7 +16,7 @@ from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
-from pages.shared.workspace_cookie import name_cookie
+from pages.shared.workspace_cookie import make_proof, name_cookie
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
@@ -176,8 +176,11 @@ def test_class_names_are_never_read_as_markup(tmp_path, transfer_home):
 
 def test_many_problems_of_one_kind_are_told_in_one_box(transfer_home, tmp_path):
     files = {f"{c}/{n}.png": make_picture(n) for c in "ab" for n in range(9)}
+    files |= {f"a/{n}.txt": b"" for n in range(600)}
     data = dataset.ingest(write_zip(tmp_path / "a.zip", files), home=transfer_home)
     app = build_page("data", data=data.id).run()
+    assert len(app.dataframe[0].value) == 500
+    assert any(f"{len(data.problems) - 500} more, which" in each.value for each in app.caption)
     assert len([p for p in data.problems if p.kind == "conflict"]) > 3
     assert len(app.warning) == 1 and "more of this kind" in app.warning[0].value
 
@@ -504,6 +507,23 @@ def test_one_click_on_start_begins_a_run_of_its_case(button, case):
     assert run.config.strategy.textbook_case == case
     assert run.config.network == "demonstration"
     assert read_query(app, "run") == run.id
+    caches.get_engine().wait(run.id, timeout=60)
+
+
+def test_a_reload_between_the_click_on_start_and_train_goes_on_with_the_same_run():
+    secret = open_workspaces(get_home()).read_own_secret()
+    for word in ("plankton.one", "nothing.one"):
+        app = build_page("start", live=f"{word}.{make_proof('another', word)}").run()
+        assert "Teach" in app.title[0].value and "live" not in app.query_params
+    asked = {"live": f"plankton.one.{make_proof(secret, 'plankton.one')}"}
+    for __ in range(2):
+        app = build_page("start", **asked).run()
+        assert app.title[0].value == "Train" and "live" not in app.query_params
+        (run,) = caches.get_engine().list_runs()
+        assert read_query(app, "run") == run.id
+    app.switch_page("pages/start.py")
+    app.query_params = asked
+    assert "Teach" in app.run().title[0].value  # going back does not lead forward again
     caches.get_engine().wait(run.id, timeout=60)
 
 

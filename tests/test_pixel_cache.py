@@ -14,6 +14,7 @@ from zips import make_class_files, write_zip
 from transfer_core import dataset, images
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset.packed_images import PackedImages
+from transfer_core.features import embed_with_runtime, make_runtime
 from transfer_core.features.embedding import embed
 from transfer_core.features.embedding_cache import load_or_compute_embeddings
 from transfer_core.networks import get_network
@@ -148,7 +149,12 @@ def test_a_full_disk_costs_time_and_nothing_else(pixels, expected, monkeypatch, 
     found.fill_cache()
     folder = transfer_home / "embeddings" / "set" / "key"
     embedded = load_or_compute_embeddings(
-        transfer_home, folder, ("fc2",), lambda stages: embed(network, found, SOURCE, stages)
+        transfer_home,
+        folder,
+        ("fc2",),
+        lambda stages, allocate: embed_with_runtime(
+            network, found, SOURCE, stages, runtime=make_runtime("torch"), allocate=allocate
+        ),
     )
     assert np.array_equal(embedded["fc2"], embed(network, expected, SOURCE, ("fc2",))["fc2"])
     assert list_kept_files(transfer_home) == [] and list(folder.iterdir()) == []

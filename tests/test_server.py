@@ -291,3 +291,4 @@ def test_a_shared_server_with_https_lets_the_network_in_and_nobody_under_another
         "server ended",
     ]
     assert any(e["what"] == "refused" and e["status"] == 403 for e in events)
+    assert {e["what"] for e in events if "client" in e} == {"refused"}

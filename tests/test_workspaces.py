@@ -239,6 +239,10 @@ def test_without_a_cookie_nothing_of_this_computer_is_seen(made, transfer_home, 
     assert "Without cookies, what you do here ends with this tab." in list_texts(app)
     shown = open_as(monkeypatch, workspaces.read_own_secret(), "results", run=made[1])
     assert not shown.error
+    app = open_as(monkeypatch, None, "data", sample="plankton")
+    app.switch_page("pages/repair.py")
+    app.run(timeout=60)
+    assert "Downloads need cookies" in list_texts(app) and not app.get("link_button")
 
 
 def test_a_run_that_is_started_is_the_workspaces_own_and_found_again(transfer_home, monkeypatch):

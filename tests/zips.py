@@ -7,7 +7,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import Image
+
+pillow_heif.register_heif_opener()
 
 LOCAL = "<4s5H3L2H"
 CENTRAL = "<4s6H3L5H2L"

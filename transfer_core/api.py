@@ -97,7 +97,7 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
     """Read images, one folder per class, and split them into three parts.
 
     Args:
-        path: A zip, a folder, or "sample:NAME" for a built-in sample, such as "sample:digits".
+        path: A zip, a folder, shards, or "sample:NAME" for a built-in sample, as "sample:digits".
         seed: Draws the split, if the images come without one.
 
     Raises:

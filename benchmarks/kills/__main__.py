@@ -34,7 +34,7 @@ from pages.server.uploads import get_uploads
 from pages.shared.downloads import IMAGES_ROUTE
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, samples
-from transfer_core.runs import sweeping
+from transfer_core.runs import sweep_orphans
 from transfer_core.system import hash_file, ignore_progress
 from transfer_core.workspaces import open_workspaces
 
@@ -107,7 +107,7 @@ def _take_in(home: Path, name: str) -> DataSet:
 
 def _make_file_orders(home: Path) -> dict[str, Callable[..., object]]:
     """What the server does with files: on the routes of the app, and on a thread as pages do."""
-    sweeping.sweep_orphans(home)
+    sweep_orphans(home)
     port, background, uploads = _open_routes(), Background(), get_uploads()
 
     def find_shelf() -> str:

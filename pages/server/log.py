@@ -78,6 +78,8 @@ def log_request(connection: HTTPConnection, send: Send, refused: str | None = No
         refused: Why it is refused, if it is.
     """
     began, scope = time.monotonic(), connection.scope
+    client = connection.client.host if connection.client else ""
+    refusal = {"reason": refused, "client": client}
 
     async def send_and_log(message: Message) -> None:
         status = message.get("status", 403 if message["type"] == "websocket.close" else None)
@@ -93,8 +95,7 @@ def log_request(connection: HTTPConnection, send: Send, refused: str | None = No
                 path=scope["path"],
                 status=status,
                 milliseconds=round(1000 * (time.monotonic() - began)),
-                client=connection.client.host if connection.client else "",
-                **({"reason": refused} if refused else {}),
+                **(refusal if refused else {}),  # of others it is not kept where they come from
             )
         await send(message)
 

@@ -91,10 +91,15 @@ def _choose_seed(class_: Class) -> int:
 
 def _find_strategy(task: Task) -> Strategy | None:
     """How a task is to be trained; None if that is for the student to decide."""
-    source = {each.name: each for each in networks.list_networks()}.get(task.network)
+    source = find_source(task)
     if task.option is None or source is None:
         return None
     return list_strategies(source.stage_names, source.kind).get(task.option)
+
+
+def find_source(task: Task) -> networks.SourceNetwork | None:
+    """The network that a task starts with, if it is known here."""
+    return {each.name: each for each in networks.list_networks()}.get(task.network)
 
 
 def describe_way(task: Task) -> str:

@@ -30,12 +30,7 @@ def show_download_link(run_id: str, kind: str, file: Path) -> None:
         if size >= 1e5
         else _("{size:,.0f} kB", size=size / 1e3)
     )
-    st.link_button(
-        _("Download ({size})", size=size_text),
-        f"{URL_PATH}/{run_id}/{kind}",
-        type="primary",
-        icon=":material/download:",
-    )
+    _show_link(_("Download ({size})", size=size_text), f"{run_id}/{kind}", type="primary")
 
 
 def _send_export(request: Request) -> Response:
@@ -53,11 +48,15 @@ def _send_export(request: Request) -> Response:
 
 def show_images_link(data_id: str) -> None:
     """Draw a button that downloads all images of a data set as a zip, packed while it is sent."""
-    st.link_button(
-        _("Download this version as a zip"),
-        f"{URL_PATH}/images/{session.find_public_id(data_id)}",
-        icon=":material/download:",
-    )
+    _show_link(_("Download this version as a zip"), f"images/{session.find_public_id(data_id)}")
+
+
+def _show_link(label: str, path: str, **options: str) -> None:
+    """Draw the button; without cookies, by which a download is known to be its own, say so."""
+    if session.is_of_tab_only():
+        st.info(_("Downloads need cookies. Allow them for this page."), icon=":material/cookie:")
+        return
+    st.link_button(label, f"{URL_PATH}/{path}", icon=":material/download:", **options)
 
 
 def _send_images(request: Request) -> Response:

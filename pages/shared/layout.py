@@ -17,13 +17,15 @@ from transfer_core.networks import SourceNetwork, has_weights
 from transfer_core.system import translate_disk_errors
 
 # The themes' blue is dark enough for white text on it, too dark as text itself. Less room at the
-# edges and smaller titles leave more of a first screen to what the page shows.
+# edges and smaller titles leave more of a first screen to what the page shows. Streamlit's own CSV
+# of a table is hidden: a spreadsheet would take a cell of it for a formula.
 PAGE_STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.2rem max(1rem, 3%) 4rem; }
 [data-testid="stMain"] h1 { padding: 0 !important; font-size: 1.8rem; }
 [data-testid="stMain"] h2 { font-size: 1.45rem; } [data-testid="stMain"] h3 { font-size: 1.2rem; }
 [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
+[data-testid="stElementToolbarButton"]:has([aria-label^="Download as CSV"]) { display: none; }
 </style>"""
 
 

@@ -70,7 +70,7 @@ def count_kinds(problems: tuple[Problem, ...]) -> list[str]:
 class Case:
     """One archive and what must become of it."""
 
-    number: str  # in the catalogue; C1 and so on are holes that were found, N new ones
+    number: str  # in the catalogue; C1 and so on are holes that were found, N later ones
     name: str
     make: Callable[[Path], Path]  # into an empty folder; returns what is to be read
     expected: str  # all that is seen, or words of the refusal
@@ -214,6 +214,15 @@ def many_long_names(name: str) -> Callable[[Path], Path]:
     return of_bytes(make)
 
 
+def spell_class(times: int) -> bytes:
+    """A zip with a class whose name is spelt in so many ways, with capitals and without."""
+    raw = RawZip()
+    for number in range(times):
+        name = format(number, "017b").replace("0", "a").replace("1", "A")
+        raw.add(f"{name}/1.png", A, method=0)
+    return raw.bytes()
+
+
 def link_out(folder: Path) -> None:
     (folder / "c" / "1.png").symlink_to("/etc/passwd")
     os.mkfifo(folder / "c" / "2.png")
@@ -338,7 +347,7 @@ def _list_names() -> Iterator[Case]:
             of_entry("c/äb.png", beside={twin: B}),
             f"kept c/äb.png; twin {twin}",
         )
-    for character in ("\0", "\n", "\x1b", "\x7f", "\u202e", "\u2066"):
+    for character in ("\0", "\n", "\x1b", "\x7f", "\u2028", "\u202e", "\u2066"):
         yield Case(
             "15",
             f"the character {ord(character):X}",
@@ -517,6 +526,14 @@ def _list_sets() -> Iterator[Case]:
         "53", "classes named con and a space", of_sets({" ": 3, "con": 3}), "kept con 3, unnamed 3"
     )
     names = ("$x^2$", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "{{7*7}}")
+    yield case(
+        "N", "a class in 20,000 spellings", of_bytes(lambda: spell_class(20_000)), "one class"
+    )
+    for twin in ("ca\u200bt", "cat\u00ad", "ca\u2060t", "\ufeffcat", "cat\u3164", "cat\u00a0"):
+        made = of_sets({"cat": 3, twin: 3, "dog": 3})
+        yield case("N", f"cat and {ascii(twin)}", made, "kept cat 6, dog 3; 1 class-spelling")
+    made = of_sets({"\u200b\u2060": 3, "dog": 3})
+    yield case("N", "a class that cannot be seen", made, "kept dog 3, unnamed 3")
     joined = "\U0001f469\u200d\U0001f52c"  # a woman who is a scientist, by an invisible joiner
     yield case("56", "a class of two lines", of_sets({"a\nb": 3, "c": 3}), "control characters")
     yield case(

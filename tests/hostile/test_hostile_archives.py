@@ -2,14 +2,21 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import archives
 import images
 import pytest
 from archives import MEGABYTE, REFUSED, Case
+from zips import make_class_files, write_zip
 
 from benchmarks.fuzz import fuzz_archives
+from transfer_core import dataset
+from transfer_core.dataset.archive import MemberError, open_archive
+from transfer_core.dataset.splitting import DecodedImage, assign_splits, remove_split_leaks
+from transfer_core.errors import ArchiveError
+from transfer_core.images import ImageInfo
 
 TESTS = Path(__file__).parents[1]
 MAX_SECONDS, MAX_BYTES = 5, 512 * MEGABYTE
@@ -77,6 +84,62 @@ def test_a_hostile_archive_becomes_what_it_must(case: Case, tmp_path, measure_pe
         assert seen.startswith(REFUSED) and case.expected in seen
     assert seconds < MAX_SECONDS and measure_peak() < MAX_BYTES
     assert set(os.listdir(tmp_path)) <= {"a.zip", "set"}
+
+
+def test_many_copies_and_many_recordings_take_little_time_each():
+    """Time that grew with the square of their number could not be cancelled either."""
+    info = ImageInfo("PNG", 9, 9, False)
+    began, number = time.process_time(), 20_000
+    copies = [
+        DecodedImage(f"{n % 900}/{n}.png", f"{n % 900}", None, "same", 0, 1, info, "same")
+        for n in range(number)
+    ]
+    kept, problems = remove_split_leaks(copies)
+    assert len(kept) == number and len(problems) == 2 * number - 1
+    bursts = [
+        DecodedImage(f"{n % 2}/burst-{n}-frame-1.png", f"{n % 2}", None, f"{n}", 0, 1, info, "")
+        for n in range(number)
+    ]
+    splits, _problems = assign_splits(bursts, ("validation", "test"), seed=0)
+    assert splits.count("test") == splits.count("validation") == number // 5
+    assert time.process_time() - began < MAX_SECONDS
+
+
+def test_what_takes_the_place_of_a_file_meanwhile_is_not_read(tmp_path):
+    folder, secret = tmp_path / "set", tmp_path / "secret.png"
+    (folder / "c").mkdir(parents=True)
+    secret.write_bytes(archives.A)
+    for name in ("link", "pipe", "folder"):
+        (folder / "c" / f"{name}.png").write_bytes(archives.B)
+    with open_archive(folder) as source:
+        for member in source.members:
+            (folder / member.path).unlink()
+        (folder / "c" / "link.png").symlink_to(secret)
+        os.mkfifo(folder / "c" / "pipe.png")
+        (folder / "c" / "folder.png").mkdir()
+        for member in source.members:
+            with pytest.raises(MemberError):
+                source.read(member)
+
+
+def test_a_zip_that_changes_while_it_is_read_is_refused(tmp_path, transfer_home):
+    path = write_zip(tmp_path / "a.zip", make_class_files({"a": 3, "b": 3}))
+
+    def change(what: str, done: int, total: int) -> None:
+        if done == 0:
+            with path.open("ab") as file:
+                file.write(b"PK")
+
+    with pytest.raises(ArchiveError, match="changed while it was read"):
+        dataset.ingest(path, home=transfer_home, progress=change)
+    assert not [file for file in transfer_home.rglob("*") if file.is_file()]
+
+
+def test_folders_whose_names_cannot_be_shown_are_not_offered(tmp_path, monkeypatch):
+    for name in (b"bad\xff", "a\u202eb".encode(), b"two\nlines", b"good"):
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name))
+    monkeypatch.setenv("TRANSFER_FOLDERS", str(tmp_path))
+    assert list(dataset.list_offered()) == [f"{tmp_path.name}/good"]
 
 
 def test_mutated_archives_are_read_or_refused_and_write_nothing():

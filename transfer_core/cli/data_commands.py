@@ -49,6 +49,11 @@ def add_commands(add: AddCommand) -> None:
         default=DEFAULT_MINUTES,
         help=f"that a run may take ({DEFAULT_MINUTES:g})",
     )
+    command = add("shards", write_shards, "write very many images into shards, or go on writing")
+    command.add_argument("data", metavar="FOLDER", type=Path, help="or zip")
+    command.add_argument("address", metavar="ADDRESS", help="a folder, or s3://bucket/name")
+    command.add_argument("--name", help="for people; else that of the folder")
+    command.add_argument("--seed", type=int, metavar="S", default=0, help="of the split (0)")
     command = add("samples", print_samples, "the built-in sample data sets")
     command.add_argument("name", metavar="NAME", nargs="?")
     command.add_argument("--to", metavar="FILE.zip", type=Path)
@@ -150,6 +155,22 @@ def _format_minutes(option: Option) -> str:
     return f"{option.seconds_low / 60:.1f} to {option.seconds_high / 60:.1f} minutes"
 
 
+def write_shards(options: Namespace) -> int:
+    """Write a folder or zip into shards, and open them."""
+    dataset.write_shards(
+        options.data, options.address, name=options.name, seed=options.seed, progress=show_progress
+    )
+    opened = dataset.ingest(options.address, home=get_home())
+    hold_for_this_computer(get_home(), opened)
+    shards, images = len(opened.shards.files), len(opened.records)
+    if options.json:
+        print_json(id=opened.id, address=opened.shards.address, images=images, shards=shards)
+    else:
+        print(f"{images:,} images in {shards:,} shards: {opened.shards.address}")
+        print("Offer them to everyone by TRANSFER_SHARDS, or use the address as DATA.")
+    return 0
+
+
 def print_samples(options: Namespace) -> int:
     """List the built-in samples, or write one as a zip."""
     if options.name:
@@ -169,7 +190,7 @@ def ingest(text: str, seed: int = 0) -> DataSet:
     """Read a zip, a folder or a sample into the store.
 
     Args:
-        text: A path, or "sample:NAME".
+        text: A path, the address of shards, or "sample:NAME".
         seed: Of the split.
     """
     path = sample_sets.resolve_path(text, get_home())

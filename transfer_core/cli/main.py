@@ -52,7 +52,9 @@ def _build_parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=help, description=help)
         command.set_defaults(command=function)
         if data:
-            command.add_argument("data", metavar="DATA.zip", help="zip, folder or sample:NAME")
+            command.add_argument(
+                "data", metavar="DATA.zip", help="zip, folder, shards or sample:NAME"
+            )
         if json:
             command.add_argument("--json", action="store_true", help="print JSON")
         return command

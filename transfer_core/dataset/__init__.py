@@ -55,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "samples.catalog": ["SAMPLES", "SAMPLES_LINE"],
         "samples.plankton": ["draw_individuals", "draw_species"],
         "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],
+        "shards.writer": ["write_shards"],
         "store": [
             "DataSetSummary",
             "escape_csv_cell",

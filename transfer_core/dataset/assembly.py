@@ -172,6 +172,11 @@ def _find_animated(images: Sequence[DecodedImage]) -> list[Problem]:
 def find_class_imbalance(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list[Problem]:
     """A problem if the classes have very different numbers of training images, else nothing."""
     counts = Counter(record.label for record in records if record.split == "train")
+    return describe_class_imbalance(counts, classes)
+
+
+def describe_class_imbalance(counts: Counter[int], classes: tuple[str, ...]) -> list[Problem]:
+    """The same from the number of training images of each class that has some."""
     (largest_class, most), (smallest_class, least) = (
         counts.most_common()[0],
         counts.most_common()[-1],

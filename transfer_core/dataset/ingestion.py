@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -26,11 +27,13 @@ from transfer_core.dataset.atomic_folder import (
     remove_abandoned_folders,
 )
 from transfer_core.dataset.layout import Layout, read_layout
+from transfer_core.dataset.shards.opening import has_shards, open_shards
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.versions import share_images
+from transfer_core.errors import ArchiveError
 from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
-from transfer_core.languages import N_
+from transfer_core.languages import N_, _
 from transfer_core.system import (
     Progress,
     StopRequested,
@@ -51,7 +54,7 @@ WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
 def ingest(
-    source: Path,
+    source: Path | str,
     *,
     home: Path,
     name: str | None = None,
@@ -66,7 +69,7 @@ def ingest(
     under a name from the archive.
 
     Args:
-        source: The zip or folder.
+        source: The zip or folder, or the address of shards, which stay where they are.
         home: The data folder.
         name: Shown to people, such as the name of the upload; None takes the source's. A data
             set that is stored already keeps its first name.
@@ -79,8 +82,10 @@ def ingest(
         DataSetError: If its images do not make a data set.
         WorkStopped: If `stop` returned True; then nothing is left behind.
     """
+    if has_shards(source):
+        return open_shards(source, home)
     source = Path(source)
-    data = home / "data"
+    data, state = home / "data", _read_state(source)
     with translate_disk_errors():
         data.mkdir(parents=True, exist_ok=True)
         remove_abandoned_folders(data)
@@ -96,6 +101,8 @@ def ingest(
         require_space(data, _sum_sizes(layout, limits), N_("these images"))
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
             images, unreadable = _write_pack(opened, layout, folder, limits, progress, stop)
+            if state != _read_state(source):
+                raise _make_changed_error(opened.name)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
@@ -137,7 +144,7 @@ def _write_pack(
         (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack,
         ImageCleaner() as cleaner,
         closing(
-            map_in_order(lambda task: _clean_members(archive, task, cleaner), tasks, report)
+            map_in_order(lambda task: clean_members(archive, task, cleaner), tasks, report)
         ) as cleaned,
     ):
         for batch in cleaned:
@@ -162,7 +169,7 @@ def _write_pack(
     return images, unreadable
 
 
-def _clean_members(
+def clean_members(
     archive: Archive, members: Sequence[Member], cleaner: ImageCleaner
 ) -> list[tuple[Member, CleanImage, str, str] | tuple[Member, Problem]]:
     """Each member with what is kept of it, and the hashes of both, or with the problem with it."""
@@ -185,6 +192,25 @@ def _clean_members(
             reason = f"{result.problem} {result.remedy}"
             told.append((member, Problem("unreadable", member.path, reason)))
     return told
+
+
+def _read_state(source: Path) -> tuple[int, ...] | None:
+    """What changes when a zip is written to or replaced; None for a folder."""
+    try:
+        status = source.stat()
+    except (OSError, ValueError):  # reading it says so
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _make_changed_error(name: str) -> ArchiveError:
+    return ArchiveError(
+        _("The zip changed while it was read."),
+        found=name,
+        remedy=_("Wait until it is copied, and read it again."),
+    )
 
 
 def _sum_sizes(layout: Layout, limits: Limits) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Member, Problem
-from transfer_core.dataset.archive.entry_paths import get_extension
+from transfer_core.dataset.archive.entry_paths import get_extension, remove_invisible
 from transfer_core.dataset.folder_structure import (
     ImageFolder,
     detect_splits,
@@ -20,6 +20,7 @@ from transfer_core.images import IMAGE_EXTENSIONS
 from transfer_core.languages import _
 
 MAX_CLASSES = 1000
+MAX_SPELLINGS_TOLD = 10  # of one class
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +117,14 @@ def _resolve_class_names(
     Returns:
         Class name and split of each remaining folder, and problems to report.
     """
-    spellings: dict[str, list[str]] = {}
+    variants: dict[str, dict[str, None]] = {}
     for p in image_folders:
-        variants = spellings.setdefault(_make_class_key(p.class_folder), [])
-        if p.class_folder not in variants:
-            variants.append(p.class_folder)
+        variants.setdefault(_make_class_key(p.class_folder), {})[p.class_folder] = None
+    spellings = {key: tuple(names) for key, names in variants.items()}
     problems = [
-        Problem(
-            "class-spelling", first, f"{wording.join_words((first, *more))} are read as one class."
-        )
-        for first, *more in spellings.values()
-        if more
+        Problem("class-spelling", names[0], f"{_name_some(names)} are read as one class.")
+        for names in spellings.values()
+        if len(names) > 1
     ]
     trained = {_make_class_key(p.class_folder) for p in image_folders if p.split in (None, "train")}
     for key, names in spellings.items():
@@ -141,13 +139,21 @@ def _resolve_class_names(
     return named, problems + _find_missing_classes(set(named.values()), given_splits)
 
 
+def _name_some(names: tuple[str, ...]) -> str:
+    more = len(names) - MAX_SPELLINGS_TOLD
+    if more <= 0:
+        return wording.join_words(names)
+    return wording.join_words((*names[:MAX_SPELLINGS_TOLD], f"{more:,} more"))
+
+
 def normalise_class_name(folder: str) -> str:
     """The name of a class as it is shown; it is never used as a path."""
-    return unicodedata.normalize("NFC", folder).strip() or "unnamed"
+    name = unicodedata.normalize("NFC", folder).strip()
+    return name if remove_invisible(name) else "unnamed"
 
 
 def _make_class_key(folder: str) -> str:
-    return normalise_class_name(folder).casefold()
+    return normalise_class_name(remove_invisible(folder)).casefold()
 
 
 def _find_missing_classes(

@@ -115,7 +115,8 @@ class PixelArray:
     ) -> Iterator[np.ndarray]:
         """Images in order, while other threads decode the next ones.
 
-        The first time that all images are read, they are written to the cache too.
+        The first time that all images are read, they are written to the cache too, unless they lie
+        in shards: so many are seldom read twice, and would drive everything else out.
 
         Args:
             batch_size: Images of each batch; the last one may have fewer.
@@ -130,7 +131,7 @@ class PixelArray:
         """
         everything = np.arange(len(self))
         parts = self._packed.split_indices(everything if indices is None else indices)
-        if indices is None and not len(self._cached):
+        if indices is None and not len(self._cached) and not self._packed.data_set.shards:
             # CacheFullError can only come before the first batch.
             with suppress(CacheFullError), self._create_cache_file() as array:
                 decode = partial(self._decode_into_cache, out=array)

@@ -141,7 +141,7 @@ def describe_shared_recordings(data_set: DataSet) -> tuple[str, ...]:
 def describe_import(data_set: DataSet) -> str:
     """How the archive was read, in one sentence; recordings decide the shares of the split."""
     shares = ""
-    if any(find_burst(record.path) for record in data_set.records):
+    if not data_set.shards and any(find_burst(record.path) for record in data_set.records):
         numbers = " / ".join(f"{len(data_set.indices(split)):,}" for split in SPLITS)
         shares = (
             _("parts of recordings: {numbers} images", numbers=numbers)

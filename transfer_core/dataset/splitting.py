@@ -1,5 +1,6 @@
 """Splits: remove leaks, and make missing parts by seed, stratified by class."""
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -53,29 +54,45 @@ def remove_split_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImag
     """
     # Sorted, since a dictionary of a million digests would be larger than the images' records.
     repeated = {a for a, b in pairwise(sorted(i.digest for i in images)) if a == b}
-    copies: dict[str, list[DecodedImage]] = {digest: [] for digest in repeated}
+    firsts: dict[str, _FirstCopies] = {digest: _FirstCopies() for digest in repeated}
     for image in images:
         if image.digest in repeated:
-            copies[image.digest].append(image)
+            firsts[image.digest].note(image)
     remaining, problems = [], []
     for image in images:
         if image.digest not in repeated:
             remaining.append(image)
             continue
-        same = copies[image.digest]
-        leak = _find_copy_in_later_split(image, same)
+        first = firsts[image.digest]
+        leak = first.find_later(image)
         if leak is None:
             remaining.append(image)
-        problems += _report_copies(image, same, leak)
+        problems += _report_copies(image, first, leak)
     return remaining, problems
 
 
-def _find_copy_in_later_split(
-    image: DecodedImage, copies: list[DecodedImage]
-) -> DecodedImage | None:
-    rank = _get_split_rank(image.split)
-    later = [other for other in copies if _get_split_rank(other.split) > rank]
-    return max(later, key=lambda other: _get_split_rank(other.split), default=None)
+class _FirstCopies:
+    """The first copies of one image: a file may be there a hundred thousand times."""
+
+    def __init__(self) -> None:
+        self.of_split: dict[Split | None, DecodedImage] = {}
+        self.of_class: dict[str, DecodedImage] = {}  # of the first two classes
+
+    def note(self, image: DecodedImage) -> None:
+        """Take notice of the next copy."""
+        self.of_split.setdefault(image.split, image)
+        if len(self.of_class) < 2:
+            self.of_class.setdefault(image.class_name, image)
+
+    def find_later(self, image: DecodedImage) -> DecodedImage | None:
+        """The first copy in the last split, if that comes after the image's own."""
+        last = max(self.of_split.values(), key=lambda other: _get_split_rank(other.split))
+        return last if _get_split_rank(last.split) > _get_split_rank(image.split) else None
+
+    def find_in_other_class(self, image: DecodedImage) -> DecodedImage | None:
+        """The first copy in another class, if there is one."""
+        others = (o for name, o in self.of_class.items() if name != image.class_name)
+        return next(others, None)
 
 
 def _get_split_rank(split: Split | None) -> int:
@@ -83,7 +100,7 @@ def _get_split_rank(split: Split | None) -> int:
 
 
 def _report_copies(
-    image: DecodedImage, copies: list[DecodedImage], leak: DecodedImage | None
+    image: DecodedImage, firsts: _FirstCopies, leak: DecodedImage | None
 ) -> list[Problem]:
     problems = []
     if leak:
@@ -92,12 +109,11 @@ def _report_copies(
             f"This copy was left out of {image.split}."
         )
         problems.append(Problem("leak", image.path, message))
-    first = next(other for other in copies if other.split == image.split)
+    first = firsts.of_split[image.split]
     if image is not first and not leak:
         message = f"The same file as {first.path}; both stay in the same part of the split."
         problems.append(Problem("duplicate", image.path, message))
-    other = next((o for o in copies if o.class_name != image.class_name), None)
-    if other:
+    if other := firsts.find_in_other_class(image):
         message = f"The same file as {other.path}, which lies in another class."
         problems.append(Problem("conflict", image.path, message))
     return problems
@@ -219,20 +235,28 @@ def _distribute_groups(
         else:
             filled[split] += len(group)
             yield group, split
-    parts = [*made_splits, "train"]
+    by_size: dict[int, list[int]] = defaultdict(list)  # positions of the free groups
+    for position, group in enumerate(free):
+        by_size[len(group)].append(position)
+    parts, left = [*made_splits, "train"], len(free)
     for number, part in enumerate(made_splits, start=1):
         # Each part after this one needs a group too.
         reserve = sum(not filled[later] for later in parts[number:])
-        while filled[part] < target and len(free) > reserve:
-            room = target - filled[part]
-            group = free.pop(_find_fitting_group(free, room) if has_bursts else -1)
-            filled[part] += len(group)
+        while filled[part] < target and left > reserve:
+            room = target - filled[part] if has_bursts else math.inf
+            group = free[_take_fitting_group(by_size, room)]
+            filled[part], left = filled[part] + len(group), left - 1
             yield group, part
-    for group in free:
-        yield group, "train"
+    for positions in by_size.values():
+        for position in positions:
+            yield free[position], "train"
 
 
-def _find_fitting_group(groups: list[list[int]], room: int) -> int:
-    """Position of the last group of at most `room` images, or of the smallest size there is."""
-    limit = max(room, min(map(len, groups)))
-    return max(index for index, group in enumerate(groups) if len(group) <= limit)
+def _take_fitting_group(by_size: dict[int, list[int]], room: float) -> int:
+    """Take the last group of at most `room` images, or of the smallest size there is."""
+    limit = max(room, min(by_size))
+    size = max((s for s in by_size if s <= limit), key=lambda s: by_size[s][-1])
+    position = by_size[size].pop()
+    if not by_size[size]:
+        del by_size[size]
+    return position

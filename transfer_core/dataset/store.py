@@ -11,13 +11,15 @@ import json
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
+from transfer_core.dataset.shards.record_table import open_table
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.wording import format_count
 from transfer_core.errors import DataSetError
@@ -96,9 +98,12 @@ def load(home: Path, data_id: str) -> DataSet:
     folder = home / "data" / data_id
     text = read_stored_text(folder, "dataset.json")
     try:
-        return DataSet.from_json(text)
+        data_set = DataSet.from_json(text)
     except UNREADABLE as error:
         raise _make_damage_error(folder, "dataset.json") from error
+    if data_set.shards:
+        return replace(data_set, records=open_table(folder, data_set.shards))
+    return data_set
 
 
 def read_stored_text(folder: Path, name: str) -> str:
@@ -200,4 +205,5 @@ def export_problems_csv(data_set: DataSet) -> str:
 
 def escape_csv_cell(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else text
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])  # also wide ones, as Excel reads them
+    return f"'{text}" if first and first in "=+-@|%" else text

@@ -1,24 +1,28 @@
 """The data set as plain data: its images, classes and splits, and how an archive was read."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 
 import numpy as np
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Problem
+from transfer_core.dataset.shards.shard_files import ShardFile, Shards
 from transfer_core.errors import DataSetError
 from transfer_core.languages import _, ngettext
 from transfer_core.system import hash_bytes
 
+if TYPE_CHECKING:
+    from transfer_core.dataset.shards.record_table import RecordTable
+
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+MAX_OPEN_PACKS = 64  # at a time, while images are read
 VALUES_PER_CHUNK = 1000  # so many that the JSON encoder is not called for each value
 
 
@@ -84,28 +88,48 @@ class ImportSummary:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Labelled images, split into train, validation and test. Its files lie under its id."""
+    """Labelled images, split into train, validation and test.
+
+    Its files lie under its id, unless they lie in shards: see `transfer_core.dataset.shards`.
+    """
 
     id: str  # a hash of the content and the seed, so equal content has an equal id
     name: str
     classes: tuple[str, ...]
-    records: tuple[ImageRecord, ...]  # in the order of their paths
+    records: "Sequence[ImageRecord] | RecordTable"  # in the order of their paths, or of the shards
     problems: tuple[Problem, ...]
     import_summary: ImportSummary
+    shards: Shards | None = None  # that hold the images; None for files of its own
 
     @property
     def labels(self) -> np.ndarray:
         """Class indices, int64, shape (N,)."""
+        if self.shards:
+            return self.records.read_column("label")
         return np.fromiter((r.label for r in self.records), np.int64, len(self.records))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Bytes of the stored image files, int64, shape (N,)."""
+        if self.shards:
+            return self.records.read_column("length")
+        return np.fromiter((r.length for r in self.records), np.int64, len(self.records))
+
+    @property
+    def shard_numbers(self) -> np.ndarray | None:
+        """The shard of each image, int64, shape (N,); None if the images are not in shards."""
+        return self.records.read_column("shard") if self.shards else None
 
     def indices(self, split: Split) -> np.ndarray:
         """Indices into `records` of the images of a split, int64, ascending."""
+        if self.shards:
+            return np.flatnonzero(self.records.read_column("split") == SPLITS.index(split))
         return np.array([i for i, r in enumerate(self.records) if r.split == split], np.int64)
 
     def counts(self, split: Split | None = None) -> tuple[int, ...]:
         """Number of images of each class, in one split or in all."""
-        images = Counter(r.label for r in self.records if split in (None, r.split))
-        return tuple(images[label] for label in range(len(self.classes)))
+        labels = self.labels if split is None else self.labels[self.indices(split)]
+        return tuple(np.bincount(labels, minlength=len(self.classes)).tolist())
 
     def pack_path(self, home: Path, *, added: bool = False) -> Path:
         """The file that holds the image files, one after the other.
@@ -123,17 +147,28 @@ class DataSet:
             FileNotFoundError: If the data set was removed from the disk.
             DataSetError: If an image is damaged on the disk.
         """
+        indices = list(indices)
+        many = len(indices) > 1 and indices[-1] - indices[0] < 2 * len(indices)  # neighbours
         with ExitStack() as opened:
-            packs = {}
-            for record in (self.records[index] for index in indices):
-                if record.added not in packs:
-                    file = self.pack_path(home, added=record.added).open("rb")
-                    packs[record.added] = opened.enter_context(file)
-                packs[record.added].seek(record.offset)
-                data = packs[record.added].read(record.length)
+            packs: dict[int, BinaryIO] = {}
+            for index in indices:
+                record = self.records[index]
+                pack = self.records.get_shard(index) if self.shards else int(record.added)
+                if len(packs) == MAX_OPEN_PACKS:
+                    opened.close()
+                    packs.clear()
+                if pack not in packs:
+                    packs[pack] = opened.enter_context(self._open_pack(home, pack, many))
+                packs[pack].seek(record.offset)
+                data = packs[pack].read(record.length)
                 if hash_bytes(data) != record.digest:
                     raise _make_damage_error(record)
                 yield data
+
+    def _open_pack(self, home: Path, number: int, many: bool) -> BinaryIO:
+        if self.shards:
+            return self.shards.open(home, number, many=many)
+        return self.pack_path(home, added=bool(number)).open("rb")
 
     def to_json(self) -> Iterator[str]:
         """Everything but the pixels, in pieces. Records are stored by column: half as long."""
@@ -144,6 +179,9 @@ class DataSet:
             "problems": [asdict(problem) for problem in self.problems],
             "import_summary": asdict(self.import_summary),
         }
+        if self.shards:  # the records lie beside, as a table
+            yield json.dumps(values | {"shards": asdict(self.shards)}, ensure_ascii=False)
+            return
         yield json.dumps(values, ensure_ascii=False)[:-1]
         before = ', "records": {'
         for column in fields(ImageRecord):
@@ -154,8 +192,15 @@ class DataSet:
 
     @classmethod
     def from_json(cls, text: str) -> "DataSet":
-        """The inverse of `to_json`, from its pieces joined to one text."""
+        """The inverse of `to_json`, from its pieces joined to one text.
+
+        The records of a data set in shards are read by `record_table.open_table`.
+        """
         values = json.loads(text)
+        shards = values.get("shards")
+        if shards:
+            values["records"] = {each.name: [] for each in fields(ImageRecord)}
+            shards["files"] = tuple(ShardFile(**each) for each in shards["files"])
         # Data sets written before there were versions lack this column.
         values["records"].setdefault("added", [False] * len(values["records"]["path"]))
         columns = (values["records"][f.name] for f in fields(ImageRecord))
@@ -170,6 +215,7 @@ class DataSet:
             records=tuple(ImageRecord(*row) for row in zip(*columns, strict=True)),
             problems=tuple(Problem(**problem) for problem in values["problems"]),
             import_summary=ImportSummary(**summary),
+            shards=Shards(**shards) if shards else None,
         )
 
 

@@ -56,8 +56,10 @@ def list_versions(home: Path, data_id: str) -> tuple[Version, ...]:
 
 def load_set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
     """The images that earlier versions set aside and that may be restored, in path order."""
-    present, aside = {record.path for record in data_set.records}, {}
     versions = list_versions(home, data_set.id)
+    if not versions:
+        return ()
+    present, aside = {record.path for record in data_set.records}, {}
     missing = {c.path for v in versions for c in v.changes if c.action == "set aside"} - present
     for version in reversed(versions):  # the latest one has the image's last label
         if not missing:
@@ -72,6 +74,8 @@ def load_set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
 def describe_test_edits(home: Path, data_set: DataSet) -> tuple[str, ...]:
     """A warning if test images were changed by hand, else nothing."""
     changes = [change for version in list_versions(home, data_set.id) for change in version.changes]
+    if not changes:
+        return ()
     paths = {change.path for change in changes}
     known = (*data_set.records, *load_set_aside(home, data_set))
     count = sum(record.split == "test" and record.path in paths for record in known)
@@ -118,10 +122,16 @@ def make_version(
         extra_files: Texts to store beside the version, by file name.
 
     Raises:
-        DataSetError: If a change does not fit, a class would lose its last image in
-            a part of the split, or an added image is in the data set already.
+        DataSetError: If the images lie in shards, a change does not fit, a class would lose its
+            last image in a part of the split, or an added image is in the data set already.
         ImageError: If an added file cannot be used as an image.
     """
+    if parent.shards:
+        raise DataSetError(
+            _("Images in shards are not changed here."),
+            found=parent.name,
+            remedy=_("Change the folder that they came from, and write it to new shards."),
+        )
     aside, files = load_set_aside(home, parent), added or {}
     added = dict(zip(files, clean_images(tuple(files.values())), strict=True))
     _check_not_present((*parent.records, *aside), parent, files, added)

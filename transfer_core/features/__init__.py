@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "RuntimeName",
             "make_runtime",
         ],
+        "joined_rows": ["JoinedRows", "MAX_COPIED_BYTES", "join_rows"],
         "onnx_session": ["ONNX_BATCH_SIZE", "open_onnx_session"],
         "onnx_stages": ["OnnxFailedError"],
         "pooled_stages": ["build_onnx_graph"],

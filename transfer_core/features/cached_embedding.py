@@ -59,7 +59,7 @@ def load_or_embed(
             home,
             folder / runtime.key,
             stages,
-            lambda missing: embed_with_runtime(
+            lambda missing, allocate: embed_with_runtime(
                 network,
                 pixels,
                 source,
@@ -69,6 +69,7 @@ def load_or_embed(
                 preprocess=view.build_preprocessing() if view else normalise,
                 progress=progress,
                 stop_requested=stop_requested,
+                allocate=allocate,
             ),
         )
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from transfer_core.dataset import PixelArray, iter_batches
+from transfer_core.features.embedding_cache import Allocate
 from transfer_core.features.embedding_runtime import EmbeddingRuntime
 from transfer_core.features.onnx_stages import OnnxFailedError, OnnxStages
 from transfer_core.features.pooled_stages import PooledStages
@@ -89,8 +90,9 @@ def embed_with_runtime(
     preprocess: Preprocessing = normalise,
     progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
+    allocate: Allocate = lambda stage, shape: np.empty(shape, np.float32),
 ) -> dict[str, np.ndarray]:
-    """Do the work of `embed` with one runtime; see there.
+    """Do the work of `embed` with one runtime, into the arrays of `allocate`; see there.
 
     Raises:
         OnnxFailedError: If ONNX Runtime cannot run the network.
@@ -98,7 +100,8 @@ def embed_with_runtime(
     """
     build = _embed_by_onnx if runtime.name == "onnxruntime" else _embed_by_torch
     embed_batch = build(network, source, stages, preprocess)
-    parts, done = [], 0
+    embeddings: dict[str, np.ndarray] = {}
+    done = 0
     total = len(pixels) if indices is None else len(indices)
     size = choose_batch_size(source)
     # The same batches for every runtime: random changes of images are drawn for a batch.
@@ -107,11 +110,13 @@ def embed_with_runtime(
     with closing(iter_batches(pixels, size, indices, stop_requested)) as batches:
         for batch in batches:
             for part in embed_batch(batch):
-                parts.append(part)
+                for stage, features in zip(stages, part, strict=True):
+                    if stage not in embeddings:
+                        embeddings[stage] = allocate(stage, (total, features.shape[1]))
+                    embeddings[stage][done : done + len(features)] = features
                 done += len(part[0])
                 progress(N_("Embedding images"), done, total)
-    joined = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return dict(zip(stages, joined, strict=True))
+    return embeddings
 
 
 def _embed_by_torch(

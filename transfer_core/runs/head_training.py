@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
-from transfer_core.features import AugmentedView
+from transfer_core.features import AugmentedView, JoinedRows, join_rows
 from transfer_core.languages import N_
 from transfer_core.networks import HEAD, list_head_stages, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
@@ -31,6 +31,8 @@ from transfer_core.training import (
     train_head,
 )
 
+PREDICTED_ROWS = 16_384  # at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -43,22 +45,26 @@ class Baseline:
 
 def embed_and_train_head(
     context: RunContext, strategy: Strategy, network: nn.Sequential, checkpointer: Checkpointer
-) -> Generator[Event, None, np.ndarray]:
+) -> Generator[Event, None, np.ndarray | JoinedRows]:
     """Embed every image once for the head, then train the head on the embeddings.
 
     Returns:
-        The embeddings of all images of the data set, float32 (N, D).
+        The embeddings of all images of the data set and of their views, float32 (N, D).
     """
     embeddings, arguments = yield from _embed_examples(context, strategy, network)
     yield from train_head(network, embeddings, **arguments, checkpointer=checkpointer)
-    return embeddings[: len(context.pixels)]
+    return embeddings
 
 
 @torch.inference_mode()
-def predict_with_head(network: nn.Sequential, embeddings: np.ndarray) -> torch.Tensor:
-    """Return logits on the processor, float32 (M, C), of embeddings, float32 (M, D)."""
+def predict_with_head(
+    network: nn.Sequential, embeddings: np.ndarray | JoinedRows, indices: np.ndarray
+) -> torch.Tensor:
+    """Return logits on the processor, float32 (M, C), of M rows of embeddings, float32 (N, D)."""
     layer = network.get_submodule(HEAD).linear
-    return layer(torch.from_numpy(embeddings).to(layer.weight.device)).cpu()
+    parts = np.split(indices, range(PREDICTED_ROWS, len(indices), PREDICTED_ROWS))
+    rows = (torch.from_numpy(embeddings[part]).to(layer.weight.device) for part in parts)
+    return torch.cat([layer(each).cpu() for each in rows])
 
 
 def load_or_train_baseline(
@@ -130,14 +136,14 @@ def _freeze_all_but_head(context: RunContext) -> Strategy:
 
 def _embed_examples(
     context: RunContext, strategy: Strategy, network: nn.Sequential
-) -> Generator[Preparing, None, tuple[np.ndarray, dict[str, Any]]]:
+) -> Generator[Preparing, None, tuple[np.ndarray | JoinedRows, dict[str, Any]]]:
     """Embed all images, then the augmented views of the training images.
 
     Returns:
         Embeddings, float32 (N, D), and the other arguments of `train_head`.
     """
     arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
-    labels, train = arguments["labels"], arguments["train_indices"]
+    labels, train, shards = (arguments[key] for key in ("labels", "train_indices", "shards"))
     embedder = ImageEmbedder(context, network, list_head_stages(context.source, strategy))
     parts = [(yield from embedder.embed(None, N_("Embedding images once")))]
     for number in range(views):
@@ -147,9 +153,10 @@ def _embed_examples(
     if not views:
         return parts[0], arguments
     added = len(labels) + np.arange(views * len(train))
-    return np.concatenate(parts), arguments | {
+    return join_rows(parts, axis=0), arguments | {
         "labels": np.concatenate((labels, *[labels[train]] * views)),
         "train_indices": np.concatenate((train, added)),
+        "shards": None if shards is None else np.concatenate((shards, *[shards[train]] * views)),
     }
 
 
@@ -172,7 +179,7 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
         losses[ended.best_epoch], ended.validation_accuracy, ended.epochs, ended.seconds
     )
     test, labels = context.data_set.indices("test"), context.data_set.labels
-    predicted = predict_with_head(network, embeddings[test]).argmax(1).numpy()
+    predicted = predict_with_head(network, embeddings, test).argmax(1).numpy()
     accuracy = float((predicted == labels[test]).mean())
     return Baseline(network.get_submodule(HEAD).state_dict(), trained, accuracy)
 

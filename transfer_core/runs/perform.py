@@ -9,7 +9,7 @@ from safetensors.torch import save
 from torch import nn
 
 from transfer_core import dataset
-from transfer_core.features import choose_batch_size
+from transfer_core.features import JoinedRows, choose_batch_size
 from transfer_core.networks import HEAD, trains_baseline, trains_head_only
 from transfer_core.runs.head_training import (
     Baseline,
@@ -105,7 +105,7 @@ def _learn_and_test(
 
 def _train(
     context: RunContext, network: nn.Sequential, checkpointer: Checkpointer
-) -> Generator[Event, None, tuple[Ended | None, np.ndarray | None]]:
+) -> Generator[Event, None, tuple[Ended | None, np.ndarray | JoinedRows | None]]:
     """Train what the strategy does not freeze; return the last event in place of yielding it.
 
     Returns:
@@ -157,7 +157,7 @@ def _decode_images_unless_resumed(
 
 
 def _predict_test_images(
-    context: RunContext, network: nn.Sequential, embeddings: np.ndarray | None
+    context: RunContext, network: nn.Sequential, embeddings: np.ndarray | JoinedRows | None
 ) -> torch.Tensor:
     """Return the logits of the test images, float32 (M, C).
 
@@ -166,7 +166,7 @@ def _predict_test_images(
     """
     test = context.data_set.indices("test")
     if embeddings is not None:
-        return predict_with_head(network, embeddings[test])
+        return predict_with_head(network, embeddings, test)
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     return torch.cat([predict_logits(network, batch, context.source) for batch in batches])
 

@@ -16,6 +16,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import (
     AugmentedView,
     EmbeddingRuntime,
+    JoinedRows,
     join_embeddings,
     load_or_embed,
 )
@@ -50,6 +51,7 @@ class RunContext:
             weights = compute_class_weights(data_set.labels[train], len(data_set.classes))
         return {
             "labels": data_set.labels,
+            "shards": data_set.shard_numbers,
             "train_indices": train,
             "validation_indices": data_set.indices("validation"),
             "strategy": strategy,
@@ -83,7 +85,7 @@ class ImageEmbedder:
 
     def embed(
         self, indices: np.ndarray | None, what: str, view: AugmentedView | None = None
-    ) -> Generator[Preparing | RuntimeChosen, None, np.ndarray]:
+    ) -> Generator[Preparing | RuntimeChosen, None, np.ndarray | JoinedRows]:
         """Return the embeddings of some images, or of a view of them, float32 (N, D).
 
         Args:

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_json",
             "remove_abandoned_entries",
             "open_array",
+            "open_file",
             "save_array",
             "save_json",
         ],

@@ -37,7 +37,7 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None
 
 SETTING = "TRANSFER_CACHE_GB"
-CACHE_FOLDERS = ("pixels", "embeddings")  # folders under the data folder
+CACHE_FOLDERS = ("pixels", "embeddings", "shards")  # folders under the data folder
 GIGABYTE = 10**9  # bytes
 DEFAULT_LIMIT = 100 * GIGABYTE
 MIN_FREE_BYTES = GIGABYTE  # always stays free for runs and data sets
@@ -100,6 +100,17 @@ def open_array(path: Path) -> np.ndarray | None:
         return None
     mark_used(path)
     return array
+
+
+def open_file(path: Path, size: int) -> BinaryIO | None:
+    """Open an entry of so many bytes, which is used now; None if it is not there or damaged."""
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        if _is_whole(path, size, status.st_size, status.st_mtime_ns):
+            mark_used(path)
+            return path.open("rb")
+        _LOG.warning("%s is damaged; it is made again", path)
+    return None
 
 
 def save_array(path: Path, array: np.ndarray) -> None:

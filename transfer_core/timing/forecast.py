@@ -175,7 +175,7 @@ def compute_forecast(
         seconds_per_byte: Seconds of decoding per byte of image file.
         embeddings_cached: Whether the embeddings are in the cache.
     """
-    size = sum(record.length for record in data_set.records)
+    size = int(data_set.lengths.sum())
     training, validation, embeds = RUN_SECONDS, 0.0, False
     for each, cost in zip(_list_trainings(source, strategy), costs, strict=True):
         frozen = trains_head_only(source, each)

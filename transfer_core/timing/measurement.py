@@ -69,7 +69,7 @@ def measure_network_costs(source: SourceNetwork) -> NetworkCosts:
 
 def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Transform) -> float:
     """Seconds that decoding takes on all cores, per byte of image file."""
-    lengths = np.array([record.length for record in data_set.records])
+    lengths = data_set.lengths
     tasks = 2 * (os.cpu_count() or 1)
     portion = int(min(max(tasks * MAX_TASK_BYTES / lengths.mean(), tasks), tasks * MAX_TASK_IMAGES))
     order, durations = np.random.default_rng(0).permutation(len(lengths)), []

@@ -12,6 +12,7 @@ from transfer_core.features import augment, choose_batch_size, normalise
 from transfer_core.networks import SourceNetwork
 
 EMBEDDING_BATCH_SIZE = 256  # embeddings in a validation batch
+MIXED_SHARDS = 8  # whose images are shuffled together
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -22,6 +23,7 @@ class DataLoader(Protocol):
     labels: np.ndarray  # int64, shape (N,), of all images
     train: np.ndarray  # indices of training images
     validation: np.ndarray  # indices of validation images
+    shards: np.ndarray | None  # number of the shard of each image, int64 (N,); None without shards
 
     @property
     def eval_batch_size(self) -> int:
@@ -38,12 +40,13 @@ class DataLoader(Protocol):
 
 @dataclass(frozen=True)
 class EmbeddingLoader:
-    """Standardised embeddings; an epoch costs milliseconds."""
+    """Standardised embeddings; an epoch of few images costs milliseconds."""
 
-    features: torch.Tensor  # float32, shape (N, D)
+    load: Callable[[torch.Tensor], torch.Tensor]  # indices, int64 (B,), to rows, float32 (B, D)
     labels: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+    shards: np.ndarray | None = None
 
     @property
     def eval_batch_size(self) -> int:
@@ -58,7 +61,7 @@ class EmbeddingLoader:
 
     def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
         """Yield rows of the embeddings, each float32 (B, D)."""
-        return (self.features[torch.from_numpy(indices)] for indices in index_batches)
+        return (self.load(torch.from_numpy(indices)) for indices in index_batches)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class PixelLoader:
     augment: bool
     mirrored: bool  # half of the augmented images
     device: torch.device  # that the inputs are wanted on
+    shards: np.ndarray | None = None
 
     @property
     def eval_batch_size(self) -> int:
@@ -127,6 +131,13 @@ def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[
             yield waiting.result()
 
 
+def shuffle(loader: DataLoader, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
+    """Shuffle the training images, and split them into batches of nearly equal size."""
+    if loader.shards is None:
+        return shuffle_into_batches(loader.train, batch_size, generator)
+    return shuffle_shards_into_batches(loader.train, loader.shards, batch_size, generator)
+
+
 def shuffle_into_batches(
     indices: np.ndarray, batch_size: int, generator: torch.Generator
 ) -> list[np.ndarray]:
@@ -139,6 +150,28 @@ def shuffle_into_batches(
     return [
         np.sort(batch) for batch in np.array_split(order, count_batches(len(indices), batch_size))
     ]
+
+
+def shuffle_shards_into_batches(
+    indices: np.ndarray, shards: np.ndarray, batch_size: int, generator: torch.Generator
+) -> list[np.ndarray]:
+    """Do the same with images in shards, a few of which are needed at a time.
+
+    The shards are shuffled; then the images of each few neighbouring ones. So a batch is drawn
+    from those only. Each shard was filled at random when it was written.
+
+    Args:
+        indices: Of the images to shuffle, int64 (M,).
+        shards: Number of the shard of every image, int64 (N,).
+        batch_size: About so many images are in a batch.
+        generator: Draws the order.
+    """
+    own = shards[indices]
+    group = torch.randperm(int(own.max()) + 1, generator=generator).numpy()[own] // MIXED_SHARDS
+    order = torch.randperm(len(indices), generator=generator).numpy()
+    order = order[np.argsort(group[order], kind="stable")]
+    batches = np.array_split(indices[order], count_batches(len(indices), batch_size))
+    return [np.sort(batch) for batch in batches]
 
 
 def count_batches(images: int, batch_size: int) -> int:

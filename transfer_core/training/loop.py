@@ -22,7 +22,7 @@ from transfer_core.training.checkpoint import (
 from transfer_core.training.data_loaders import (
     DataLoader,
     count_batches,
-    shuffle_into_batches,
+    shuffle,
     split_into_batches,
 )
 from transfer_core.training.early_stopping import EarlyStopping, make_divergence_error
@@ -173,9 +173,7 @@ class Trainer:
         taken = self._clock.step - self._epochs_done * self._steps_per_epoch
         self._epoch_generator_state = self._order_generator.get_state()
         recent = RunningMetrics()
-        batches = shuffle_into_batches(
-            self._loader.train, self._settings.batch_size, self._order_generator
-        )
+        batches = shuffle(self._loader, self._settings.batch_size, self._order_generator)
         inputs = self._loader.load_train_batches(batches, self._order_generator)
         for number, indices in enumerate(batches, start=1):
             if number <= taken:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.features import fit_unit_scaling
+from transfer_core.features import MAX_COPIED_BYTES, JoinedRows, fit_unit_scaling
 from transfer_core.networks import (
     HEAD,
     SourceNetwork,
@@ -22,12 +22,14 @@ from transfer_core.training.events import Event
 from transfer_core.training.loop import TrainableModel, Trainer
 from transfer_core.training.meters import WeightChangeMeter
 
+MAX_HELD_BYTES = MAX_COPIED_BYTES  # of embeddings that are scaled at once; others batch by batch
+MAX_SCALING_IMAGES = 20_000  # images; more hardly change the scaling
 MAX_STATISTICS_IMAGES = 512  # images; more hardly change the statistics of batch norm
 
 
 def train_head(
     network: nn.Sequential,
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | JoinedRows,
     labels: np.ndarray,
     train_indices: np.ndarray,
     validation_indices: np.ndarray,
@@ -37,6 +39,7 @@ def train_head(
     class_weights: torch.Tensor | None,
     stop_requested: Callable[[], bool],
     checkpointer: Checkpointer | None = None,
+    shards: np.ndarray | None = None,
 ) -> Iterator[Event]:
     """Train the head of an adapted network whose other stages are frozen.
 
@@ -55,17 +58,29 @@ def train_head(
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         checkpointer: See `loop.Trainer`.
+        shards: Number of the shard of each image, int64 (N,); None if they are not in shards.
 
     Yields:
         The events of `loop.Trainer`.
     """
-    mean, std = map(torch.from_numpy, fit_unit_scaling(embeddings[train_indices]))
+    scaled_by = _choose_evenly(train_indices, MAX_SCALING_IMAGES)
+    mean, std = map(torch.from_numpy, fit_unit_scaling(embeddings[scaled_by]))
     target = network.get_submodule(HEAD).linear
     device = target.weight.device
     mean, std = mean.to(device), std.to(device)
     layer = copy.deepcopy(target)
     fold_standardisation(layer, mean, std, target=target)
-    features = (copy_to_device(embeddings, device) - mean) / std
+
+    held = None
+    if embeddings.nbytes <= MAX_HELD_BYTES:
+        held = (copy_to_device(embeddings, device) - mean) / std
+
+    def load(indices: torch.Tensor) -> torch.Tensor:
+        if held is not None:
+            return held[indices]
+        rows = torch.from_numpy(embeddings[indices.numpy()])
+        return rows.to(device).sub_(mean).div_(std)
+
     trainable = TrainableModel(
         model=layer,
         change_meter=WeightChangeMeter(network, strategy.frozen),
@@ -76,7 +91,7 @@ def train_head(
     )
     trainer = Trainer(
         trainable,
-        EmbeddingLoader(features, labels, train_indices, validation_indices),
+        EmbeddingLoader(load, labels, train_indices, validation_indices, shards),
         strategy.optimiser,
         seed=seed,
         class_weights=class_weights,
@@ -102,6 +117,7 @@ def train_whole_network(
     channels_last: bool = True,
     compiled: bool = False,
     checkpointer: Checkpointer | None = None,
+    shards: np.ndarray | None = None,
 ) -> Iterator[Event]:
     """Train every stage that the strategy does not freeze, in place and on the network's device.
 
@@ -120,6 +136,7 @@ def train_whole_network(
         channels_last: Whether the weights, and so the feature maps, have channels last in memory.
         compiled: Whether torch.compile translates the network first.
         checkpointer: See `loop.Trainer`.
+        shards: Number of the shard of each image, int64 (N,); None if they are not in shards.
 
     Yields:
         The events of `loop.Trainer`.
@@ -131,7 +148,7 @@ def train_whole_network(
     optimiser, device = strategy.optimiser, get_device(network)
     indices = train_indices, validation_indices
     loader = PixelLoader(
-        pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device
+        pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device, shards
     )
     refreshed = choose_statistics_batches(train_indices, loader.eval_batch_size)
     trainable = TrainableModel(
@@ -169,9 +186,14 @@ def fold_standardisation(
 
 def choose_statistics_batches(train_indices: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Return batches of at most 512 training images, on which batch norm is measured."""
-    count = min(len(train_indices), MAX_STATISTICS_IMAGES)
-    chosen = np.unique(np.linspace(0, len(train_indices) - 1, count).astype(int))
-    return np.array_split(train_indices[chosen], count_batches(count, batch_size))
+    chosen = _choose_evenly(train_indices, MAX_STATISTICS_IMAGES)
+    return np.array_split(chosen, count_batches(len(chosen), batch_size))
+
+
+def _choose_evenly(indices: np.ndarray, limit: int) -> np.ndarray:
+    """At most so many of some indices, spread over all of them."""
+    count = min(len(indices), limit)
+    return indices[np.unique(np.linspace(0, len(indices) - 1, count).astype(int))]
 
 
 def _count_frozen_weights(network: nn.Module) -> int:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.parts.start.live_sample import read_sample
 from pages.shared import session
-from pages.shared.class_task import describe_way
+from pages.shared.class_task import describe_way, find_source
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import networks
@@ -50,6 +50,8 @@ def show_handed_out(class_: Class) -> None:
     """Say what all have to do now, if anything was handed out."""
     if class_.task:
         now = f"{escape_markdown(class_.task.name)}. {describe_way(class_.task)}"
+        if source := find_source(class_.task):
+            now = f"{now} {escape_markdown(source.title)}."
         st.caption(":material/assignment: " + _("Handed out: {task}", task=now))
 
 

@@ -13,7 +13,8 @@ from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.live_pace import draw_again
-from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
+from pages.shared.network_drawing import make_drawing
+from pages.shared.served_scripts import make_loader
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
 from transfer_core.inspection import collect_case_results, judge_rule, list_usual_epochs
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
 
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
 P_MEANING = N_("p: how often equally good networks differ so much by chance.")
-_FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
     html='<div class="case-grid"></div>',
-    css=_FILE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=NETWORK_SVG_SCRIPT + _FILE.with_suffix(".js").read_text(encoding="utf-8"),
+    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
+    js=make_loader("network_svg.js", "case_grid.js"),
     isolate_styles=False,
 )
 

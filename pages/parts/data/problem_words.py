@@ -36,6 +36,8 @@ TEMPLATES = (
         "If it is one, convert it to JPEG or PNG."
     ),
     N_("The class has too few different images: copies stand in several parts."),
+    N_("{copies} exact copies of images in later parts of the split were left out."),
+    N_("{images} images lie in more than one class."),
 )
 KINDS = {
     "leak": N_("leak"),
@@ -55,11 +57,16 @@ KINDS = {
 }
 
 
+_PATTERNS = {  # by template
+    template: re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(template)), re.DOTALL)
+    for template in TEMPLATES
+}
+
+
 def translate_problem(problem: Problem) -> str:
     """The message of a problem; one of another form stays as it is stored."""
-    for template in TEMPLATES:
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(template))
-        if found := re.fullmatch(pattern, problem.message, re.DOTALL):
+    for template, pattern in _PATTERNS.items():
+        if found := pattern.fullmatch(problem.message):
             values = {
                 name: _(value) if value in ("train", "validation", "test") else value
                 for name, value in found.groupdict().items()

@@ -56,7 +56,7 @@ def offer_ways_in(sample: str | None) -> None:
         if offered:
             with show_errors():
                 path = dataset.find_offered(offered)
-            _ingest_and_open(path, path.stem)
+            _ingest_and_open(path, Path(path).stem)
         if sample:
             with show_errors(), show_progress() as report:
                 path = samples.resolve_path(f"sample:{sample}", get_home(), progress=report)
@@ -134,11 +134,11 @@ def _choose_offered_folder() -> str | None:
     return chosen if is_asked else None
 
 
-def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> None:
+def _ingest_and_open(path: Path | str, name: str, upload_key: str | None = None) -> None:
     """Read an archive into the store and make it this session's data set.
 
     Args:
-        path: The archive.
+        path: The archive, or the address of shards.
         name: For people.
         upload_key: Of the uploader that has brought it, if one has.
     """

@@ -20,14 +20,16 @@ def show_workspace_box() -> None:
     with st.expander(_("Your workspace"), icon=":material/badge:"):
         st.caption(
             _(
-                "Data and runs are seen in this browser alone. This link opens them in another "
-                "one; whoever has it can change and delete them."
+                "What you make is kept on the computer that runs this, until you delete it. Only "
+                "this browser sees it, besides what you share; in a class the teacher sees your "
+                "runs. This link opens all of it elsewhere; whoever has it can change and delete "
+                "it."
             )
         )
         if st.toggle(_("Show the link"), key="workspace_link"):
             st.code(session.build_workspace_url(), language=None, wrap_lines=True)
         with st.popover(_("Clear my data"), icon=":material/delete_forever:"):
-            st.write(_("Deletes all your runs and images from this computer, for good."))
+            st.write(_("Deletes all your runs and images, for good. In a class, too."))
             clear = st.button(_("Delete everything"), type="primary", key="workspace_clear")
     if clear:
         _clear()

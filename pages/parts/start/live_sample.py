@@ -18,6 +18,8 @@ from transfer_core.system import get_home
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
 
+CLICK = "live"  # part of the address while a sample is read
+
 
 def get_demonstration_network() -> networks.SourceNetwork:
     """The network that the samples start with; its weights are part of the program."""
@@ -30,14 +32,30 @@ def plan_case(case: TransferCase) -> Strategy:
     return plan_strategy(case, source.stage_names, kind=source.kind)
 
 
+def find_interrupted() -> str | None:
+    """The sample that was asked for just before the page was loaded again, by the same click.
+
+    A link of somebody else starts nothing, nor does going back in the same session.
+    """
+    asked, __, signature = (session.get_requested(CLICK) or "").rpartition(".")
+    session.write_to_url(CLICK, None)
+    name, __, key = asked.partition(".")
+    if session.get_journey().followed or name not in SAMPLES or signature != session.sign(asked):
+        return None
+    session.change(start_key=key)
+    return name
+
+
 def start_sample(name: str) -> None:
     """Read a sample, start a run of its case, and go to it."""
-    sample = SAMPLES[name]
+    sample, key = SAMPLES[name], session.get_journey().start_key
+    asked = f"{name}.{key}"
+    session.write_to_url(CLICK, f"{asked}.{session.sign(asked)}")
     with show_errors(), show_progress() as report:
         data = read_sample(name, report)
         session.change(data_id=data.id, network=None, run_id=None)
         strategy = plan_case(TransferCase(sample.case))
-        run_id = start_run(data, get_demonstration_network(), strategy, seed=0)
+        run_id = start_run(data, get_demonstration_network(), strategy, 0, key=key)
         session.change(start_key=session.make_key(), followed=run_id)
     st.switch_page("pages/train.py", query_params=session.make_query(run=run_id, data=data.id))
 

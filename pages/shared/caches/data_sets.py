@@ -61,7 +61,10 @@ def find_near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicat
 def has_file(data_id: str, file: bytes) -> bool:
     """Whether a data set holds this file, or what is kept of it, in use or set aside."""
     digests = {hash_bytes(file), hash_bytes(images.clean_image(file).data)}
-    known = (*load_data_set(data_id).records, *load_set_aside(data_id).records)
+    data = load_data_set(data_id)
+    if data.shards:
+        return data.records.has_any(digests)
+    known = (*data.records, *load_set_aside(data_id).records)
     return any(record.digest in digests for record in known)
 
 
@@ -81,14 +84,12 @@ def render_contact_sheet(data_id: str, label: int, split: dataset.Split | None =
         split: The part of the split to take them from; None takes all.
     """
     data = load_data_set(data_id)
-    members = [
-        index
-        for index, record in enumerate(data.records)
-        if record.label == label and split in (None, record.split)
-    ][:EXAMPLES_PER_CLASS]
+    part = data.indices(split) if split else np.arange(len(data.records))
+    members = part[data.labels[part] == label][:EXAMPLES_PER_CLASS]
     size = Transform(THUMBNAIL_PIXELS)
     pixels = [
-        apply_transform(dataset.load_image(get_home(), data, index), size) for index in members
+        apply_transform(dataset.load_image(get_home(), data, index), size)
+        for index in members.tolist()
     ]
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)

@@ -28,6 +28,7 @@ from pages.shared.session.belongings import (
     list_names,
     list_runs,
     own_run,
+    sign,
     take_in,
 )
 from pages.shared.session.choices import (
@@ -70,6 +71,7 @@ __all__ = [
     "list_names",
     "list_runs",
     "own_run",
+    "sign",
     "take_in",
     "find_shown_runs",
     "find_shown_data_id",

@@ -64,6 +64,11 @@ def get_secret() -> str:
     return read_cookie(open_workspaces(get_home())) or st.session_state[TAB_KEY]
 
 
+def sign(text: str) -> str:
+    """What shows in an address that this browser itself wrote a text into it."""
+    return make_proof(get_secret(), text)
+
+
 def is_of_tab_only() -> bool:
     """Whether the browser refuses cookies, so that its workspace ends with the tab."""
     return read_cookie(open_workspaces(get_home())) is None

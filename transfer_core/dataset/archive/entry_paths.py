@@ -28,6 +28,9 @@ ARCHIVE_EXTENSIONS = frozenset(
 _BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
+_JOINERS = frozenset("\u200c\u200d")
+_FILLERS = frozenset("\u034f\u115f\u1160\u3164\uffa0")  # letters without a shape
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, surrogates, line breaks
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -63,10 +66,25 @@ def check_and_split_path(name: str) -> tuple[str, ...]:
 
 
 def has_hidden_characters(text: str) -> bool:
-    """Whether text holds control, surrogate or text-reordering characters."""
+    """Whether text holds characters that control, break lines or reorder, or surrogates."""
     if text.isascii():  # nearly all names, and fast
         return not text.isprintable()
-    return any(c in _BIDI_CONTROLS or unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    return any(c in _BIDI_CONTROLS or unicodedata.category(c) in _HIDDEN_CATEGORIES for c in text)
+
+
+def remove_invisible(text: str) -> str:
+    """Text without characters that take no room, and with plain spaces; for comparing alone.
+
+    Those that join letters or emoji stay, for they change how these look.
+    """
+    if text.isascii():
+        return text
+    shown = "".join(c for c in text if c in _JOINERS or not _is_invisible(c))
+    return " ".join(shown.split())
+
+
+def _is_invisible(character: str) -> bool:
+    return character in _FILLERS or unicodedata.category(character) == "Cf"
 
 
 def normalise_path(path: str) -> str:

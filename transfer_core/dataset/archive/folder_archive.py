@@ -1,7 +1,9 @@
 """A folder on this computer as an archive."""
 
+import errno
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 
 from transfer_core.dataset.archive import entry_paths
@@ -36,7 +38,7 @@ class FolderArchive:
         """See `Archive.read`."""
         max_bytes = self._limits.entry_bytes
         try:
-            with (self._root / member.path).open("rb") as file:
+            with open(self._root / member.path, "rb", opener=_open_file) as file:
                 data = file.read(max_bytes + 1)
         except OSError as error:
             raise MemberError(
@@ -55,7 +57,9 @@ class FolderArchive:
 
     def _walk(self, folder: Path, parent_parts: tuple[str, ...], listing: EntryCollector) -> None:
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with os.scandir(folder) as listed:  # one more than may be there is enough
+                some = islice(listed, self._limits.entries - self._entry_count + 1)
+                entries = sorted(some, key=lambda entry: entry.name)
         except OSError as error:
             message = f"Left out: the folder cannot be read ({error.strerror})."
             listing.add_problem("unreadable-folder", "/".join(parent_parts), message)
@@ -91,3 +95,13 @@ class FolderArchive:
         else:
             message = "Left out: it is a link or a device, not a file."
             listing.add_problem("not-a-file", "/".join(parts), message)
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open a file, unless something else has taken its place: a link out, or a pipe."""
+    safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would never end
+    descriptor = os.open(path, flags | safe)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file any more")
+    return descriptor

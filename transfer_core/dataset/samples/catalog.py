@@ -69,11 +69,12 @@ def write_sample_zip(name: str, to: Path, *, progress: Progress = ignore_progres
     return to
 
 
-def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress) -> Path:
+def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress) -> Path | str:
     """Resolve a path, or the name of a sample, to a file or folder that exists.
 
     Args:
-        text: A path, or "sample:" and the name of a sample.
+        text: A path, "sample:" and the name of a sample, or the address of shards, which is
+            returned as it is.
         home: The data folder, where the zips of samples are cached.
         progress: Called while a sample is made, with what is done, images done and total.
 
@@ -87,6 +88,8 @@ def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress)
         if name in _list_generators() and zipfile.is_zipfile(file):  # and was not cut off
             return file
         return write_sample_zip(name, file, progress=progress)
+    if "://" in text:
+        return text
     path = Path(text).expanduser()
     if not text.strip() or not path.exists():
         raise ArchiveError(

@@ -1,5 +1,5 @@
 // The four cases side by side: drawing, curve and result of each; new points arrive while they run.
-// pages/shared/scripts/network_svg.js comes before this file.
+// network_svg.js comes before this file.
 const CURVE = { width: 210, height: 118, left: 30, right: 6, top: 14, bottom: 16 }
 
 function node(name, attributes = {}, ...children) {
