@@ -4,7 +4,9 @@ import functools
 import gc
 import io
 import os
+import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +171,32 @@ def transfer_home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def train_once(tmp_path_factory) -> Callable[..., str]:
+    """What brings a finished run into a home that has its data set alone; returns the run's id.
+
+    Each is trained once for all tests of a process, and copied.
+    """
+    from transfer_core.runs.launch import start_engine
+
+    trained = {}
+
+    def bring(home: Path, config, name: str) -> str:
+        key = config.data_id, repr(config.strategy), name
+        if key not in trained:
+            copy = tmp_path_factory.mktemp("trained") / "home"
+            shutil.copytree(home, copy)
+            with start_engine(copy) as engine:
+                run = engine.submit(config, name=name)
+                assert engine.wait(run, timeout=120).result
+            trained[key] = copy, run
+        copy, run = trained[key]
+        shutil.copytree(copy, home, dirs_exist_ok=True)
+        return run
+
+    return bring
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,15 @@ from transfer_core.workspaces import Belongings, open_workspaces
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
 
-def train_run(data, case=TransferCase.SMALL_SIMILAR, **changes):
-    """The id of a finished run."""
+def plan_run(data, case=TransferCase.SMALL_SIMILAR):
     source = get_network("demonstration")
-    strategy = plan_strategy(case, source.stage_names, kind=source.kind, **changes)
-    run = caches.get_engine().submit(make_run_config(data, source, strategy, 0), name="noise")
+    strategy = plan_strategy(case, source.stage_names, kind=source.kind)
+    return make_run_config(data, source, strategy, 0)
+
+
+def train_run(data, case=TransferCase.SMALL_SIMILAR):
+    """The id of a finished run."""
+    run = caches.get_engine().submit(plan_run(data, case), name="noise")
     assert caches.get_engine().wait(run, timeout=60).result
     return run
 
@@ -42,8 +46,8 @@ def noise(transfer_home):
 
 
 @pytest.fixture
-def run(noise):
-    return train_run(noise)
+def run(noise, transfer_home, train_once):
+    return train_once(transfer_home, plan_run(noise), "noise")
 
 
 def list_labels(app) -> list[str]:
