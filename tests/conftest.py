@@ -184,7 +184,7 @@ def train_once(tmp_path_factory) -> Callable[..., str]:
     trained = {}
 
     def bring(home: Path, config, name: str) -> str:
-        key = config.data_id, repr(config.strategy), name
+        key = repr(config), name
         if key not in trained:
             copy = tmp_path_factory.mktemp("trained") / "home"
             shutil.copytree(home, copy)

@@ -1,7 +1,6 @@
 """The Results page: every view of a run without a mouse, and what happens when parts are gone."""
 
 import io
-import json
 import shutil
 from dataclasses import asdict, replace
 
@@ -74,8 +73,7 @@ def test_near_copies_that_decide_found_are_told_beside_the_scores(noise, run):
     assert "near-copies" not in list_texts(build_page("results", run=run).run())
     known = make_evidence(images=100, num_near_duplicates=30)
     file = estimate._get_evidence_file(noise, get_network("demonstration"), get_home())
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(known)))
+    estimate.save_json(get_home(), file, asdict(known))
     warnings = build_page("results", run=run).run().warning
     assert sum("copies of others" in each.value for each in warnings) == 1
 
