@@ -4,7 +4,9 @@ import functools
 import gc
 import io
 import os
+import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,15 @@ def pytest_addoption(parser):
         action="store_true",
         help="test all of torchvision's networks, many of timm's, and whole runs of several ranks",
     )
+    parser.addoption(
+        "--slurm",
+        action="store_true",
+        help="test the executors on a SLURM of this computer too, with -n 0; needs root",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `all_networks`, unless they are asked for.
+    """Leave out the tests marked `all_networks` or `slurm`, unless they are asked for.
 
     A browser test that fails is run once more: Chromium may be slow where others use the machine.
     The summary names what was run again. Browser tests come first, for they take long, and
@@ -37,12 +44,11 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    if config.getoption("--all-networks"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("all_networks")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    for option, marker in (("--all-networks", "all_networks"), ("--slurm", "slurm")):
+        left_out = [item for item in items if item.get_closest_marker(marker)]
+        if left_out and not config.getoption(option):
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish():
@@ -165,6 +171,32 @@ def transfer_home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def train_once(tmp_path_factory) -> Callable[..., str]:
+    """What brings a finished run into a home that has its data set alone; returns the run's id.
+
+    Each is trained once for all tests of a process, and copied.
+    """
+    from transfer_core.runs.launch import start_engine
+
+    trained = {}
+
+    def bring(home: Path, config, name: str) -> str:
+        key = repr(config), name
+        if key not in trained:
+            copy = tmp_path_factory.mktemp("trained") / "home"
+            shutil.copytree(home, copy)
+            with start_engine(copy) as engine:
+                run = engine.submit(config, name=name)
+                assert engine.wait(run, timeout=120).result
+            trained[key] = copy, run
+        copy, run = trained[key]
+        shutil.copytree(copy, home, dirs_exist_ok=True)
+        return run
+
+    return bring
 
 
 @pytest.fixture(scope="session")

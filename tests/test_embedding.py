@@ -1,10 +1,13 @@
 """Embeddings: the pooled outputs of stages, float32 on every machine."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
 
-from transfer_core.features.embedding import embed, normalise
+from transfer_core.features.embedding import embed, embed_with_runtime, normalise
+from transfer_core.features.embedding_runtime import make_runtime
 from transfer_core.networks import get_network
 from transfer_core.networks.head import pool_features
 from transfer_core.networks.network_builder import load_pretrained
@@ -26,3 +29,19 @@ def test_embeddings_are_the_pooled_outputs_of_the_stage(pixels, stage):
         expected = pool_features(through(normalise(pixels, SOURCE))).numpy()
     found = embed(network, pixels, SOURCE, (stage,))[stage]
     assert np.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_convolutions_are_not_rounded_to_tf32_while_embedding_alone(pixels, fails, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    network, seen = load_pretrained(SOURCE), []
+
+    def look(*_) -> None:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        if fails:
+            raise ArithmeticError
+
+    network.conv1.register_forward_hook(look)
+    with pytest.raises(ArithmeticError) if fails else nullcontext():
+        embed_with_runtime(network, pixels, SOURCE, ("conv1",), runtime=make_runtime("torch"))
+    assert seen and not any(seen) and torch.backends.cudnn.allow_tf32

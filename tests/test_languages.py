@@ -47,7 +47,8 @@ NAMES = re.compile(  # what is no text: fields of figures, addresses, icons, nam
     r":material/\w+:|[\w./-]+\.(py|zip|png|jpg|bmp)\b|&\w+;|<[^>]+>|"
     r"\b(ImageNet|EfficientNet|MobileNet|ResNet|ViT|Transfer Lab|torch\w*|timm|ONNX|min|"
     r"English|Deutsch|small|convnext nano|SqueezeNet 1.1|Demonstration network|kept|"
-    r"plankton \d+|Mystery set \w\\?: [\w ]+|given|other|ant|bee|cat|run \d|cut away)\b"
+    r"plankton \d+|Mystery set \w\\?: [\w ]+|given|other|ant|bee|cat|run \d|cut away|"
+    r"[ACDEFGHJKMNPQRTVWXY3479]{6})\b"  # code of a class
 )
 
 

@@ -20,7 +20,7 @@ from transfer_core.inspection.out_of_distribution import (
 )
 from transfer_core.inspection.prediction import classify, load_trained_network
 from transfer_core.networks import get_network
-from transfer_core.runs.launch import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.store.directory import RunDirectory
 
 
@@ -77,7 +77,7 @@ def shades(tmp_path):
 
 
 @pytest.fixture
-def run(shades, transfer_home) -> str:
+def run(shades, transfer_home, train_once) -> str:
     found, source = dataset.ingest(shades, home=transfer_home), get_network("demonstration")
     config = make_run_config(
         found,
@@ -85,10 +85,7 @@ def run(shades, transfer_home) -> str:
         plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind),
         0,
     )
-    with start_engine(transfer_home, resume=False) as engine:
-        run = engine.submit(config)
-        engine.wait(run, timeout=60)
-    return run
+    return train_once(transfer_home, config, "shades")
 
 
 def make_noise(path) -> bytes:

@@ -87,7 +87,7 @@ def data(transfer_home, tmp_path):
 
 
 @pytest.fixture
-def finished(data):
+def finished(data, transfer_home, train_once):
     """A finished run of case 1."""
     source = get_network("demonstration")
     config = make_run_config(
@@ -96,9 +96,7 @@ def finished(data):
         plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind),
         0,
     )
-    run = caches.get_engine().submit(config, name="colours, case 1")
-    caches.get_engine().wait(run, timeout=60)
-    return run
+    return train_once(transfer_home, config, "colours, case 1")
 
 
 def read_query(app: AppTest, name: str) -> str:

@@ -1,24 +1,20 @@
 """Runs in processes of their own: whatever ends such a process ends or delays its run only."""
 
-import os
-import signal
-import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
-from test_runs_crash import is_training
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import list_kinds, make_config, make_test_result
+from toy_runs import list_kinds, make_config
 
 from transfer_core.runs.engine import process_executor, run_process
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.process_executor import ProcessExecutor
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.store.directory import RunDirectory, StaleAttempt
+from transfer_core.runs.store.attempts import StaleAttempt
+from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
-from transfer_core.runs.store.records import Failed, RunState
+from transfer_core.runs.store.records import RunState
 from transfer_core.training.events import EpochEnded
 
 WORKER = Path(__file__).parent / "toy_worker.py"
@@ -35,27 +31,11 @@ def list_processes(engine):
     return [each._process.pid for each in engine._executor._processes if each.is_alive()]
 
 
-def test_run_in_a_process_tells_the_same_story_and_leaves_the_same_files(tmp_path):
-    with start(tmp_path, "quick") as engine:
-        for _ in range(2):  # the process performs one run after the other
-            run = engine.wait(engine.submit(make_config()), WAIT)
-            assert (run.state, run.result, run.attempt) == ("finished", make_test_result(), 1)
-            told = ["StateChanged", "StateChanged", "Preparing", "StateChanged", "Started"]
-            told += ["Stepped", "EpochEnded"] * 2 + ["Ended", "TestResult", "StateChanged"]
-            assert list_kinds(engine.events(run.id)) == told
-            files = {
-                path.name for path in engine.directory(run.id).path.iterdir() if path.is_file()
-            }
-            assert {"spec.json", "events.jsonl", "result.json"} <= files
-        (process,) = list_processes(engine)
-    assert_ended(process)
-
-
 def assert_ended(process):
     wait_for(lambda: not Path(f"/proc/{process}").exists() or is_zombie(process))
 
 
-@pytest.mark.parametrize("kind", ["killed", "faulty", "ended"])
+@pytest.mark.parametrize("kind", ["faulty", "ended"])
 def test_run_whose_process_ends_goes_on_in_another_behind_its_checkpoint(kind, tmp_path):
     with start(tmp_path, kind) as engine:
         run_id = engine.submit(make_config())
@@ -69,24 +49,6 @@ def test_run_whose_process_ends_goes_on_in_another_behind_its_checkpoint(kind, t
         assert list_states(engine, run_id)[2:5] == ["training", "queued", "preparing"]
         epochs = [event.epoch for event in select_events(engine.events(run_id), EpochEnded)]
         assert epochs == list(range(1, len(epochs) + 1)) and len(epochs) > 2
-
-
-def test_run_that_ends_every_process_is_given_up_and_the_next_run_goes_well(tmp_path, monkeypatch):
-    with start(tmp_path, "long") as engine:
-        run_id = engine.submit(make_config())
-        for attempt in (1, 2, 3):
-            wait_for(lambda n=attempt: engine.get(run_id).attempt == n)
-            wait_for(lambda: engine.state(run_id) is RunState.training)
-            wait_for(lambda: engine.directory(run_id).find_checkpoint_epoch())
-            os.kill(list_processes(engine)[0], signal.SIGKILL)
-        run = engine.wait(run_id, WAIT)
-        assert run.state is RunState.interrupted
-        assert run.error.found == "signal SIGKILL"
-        assert "Resume it: it continues after epoch" in run.error.remedy
-        again = engine.submit(make_config())
-        wait_for(lambda: is_training(engine, again))
-        engine.stop(again)
-        assert engine.wait(again, WAIT).state is RunState.stopped
 
 
 def test_process_that_the_system_ends_for_want_of_memory_is_told_so(tmp_path, monkeypatch):
@@ -141,13 +103,6 @@ def test_run_that_was_to_go_on_but_finds_no_process_keeps_its_checkpoint(tmp_pat
         assert engine.find_resume_epoch(run_id)
 
 
-def test_error_that_a_person_can_mend_is_told_once_in_its_own_words(tmp_path):
-    with start(tmp_path, "unlucky") as engine:
-        run = engine.wait(engine.submit(make_config()), WAIT)
-        assert (run.state, run.attempt) == (RunState.failed, 1)
-        assert run.error == Failed("The images are gone.", "data set x", "Upload them again.")
-
-
 def test_what_a_run_prints_is_no_message(tmp_path):
     with start(tmp_path, "printing") as engine:
         assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
@@ -162,37 +117,6 @@ def test_run_that_answers_to_nothing_ends_with_its_engine(tmp_path, monkeypatch)
     assert_ended(process)
     with RunReader(tmp_path) as reader:
         assert reader.state(run_id) is RunState.interrupted
-
-
-def test_process_ends_with_the_server_that_is_killed_and_the_next_server_goes_on(tmp_path):
-    script = f"""
-        import sys, time
-        sys.path[:0] = [{str(WORKER.parent)!r}, {str(WORKER.parents[1])!r}]
-        from pathlib import Path
-        from test_process_executor import list_processes, start
-        from toy_runs import make_config
-        engine = start(Path({str(tmp_path)!r}), "long")
-        run = engine.submit(make_config())
-        while engine.directory(run).find_checkpoint_epoch() is None:
-            time.sleep(0.01)
-        print(run, *list_processes(engine), flush=True)
-        time.sleep(600)
-    """
-    server = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
-    )
-    run_id, process = server.stdout.readline().split()
-    server.kill()
-    server.wait()
-    server.stdout.close()
-    with start(tmp_path, "long") as engine:
-        wait_for(lambda: list_states(engine, run_id)[-1] == "training")
-        assert engine.get(run_id).attempt == 2
-        epochs = [event.epoch for event in select_events(engine.events(run_id), EpochEnded)]
-        assert epochs == list(range(1, len(epochs) + 1))
-        engine.stop(run_id)
-        engine.wait(run_id, WAIT)
-    assert_ended(process)
 
 
 def is_zombie(process):

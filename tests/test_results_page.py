@@ -1,7 +1,6 @@
 """The Results page: every view of a run without a mouse, and what happens when parts are gone."""
 
 import io
-import json
 import shutil
 from dataclasses import asdict, replace
 
@@ -26,11 +25,15 @@ from transfer_core.workspaces import Belongings, open_workspaces
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
 
-def train_run(data, case=TransferCase.SMALL_SIMILAR, **changes):
-    """The id of a finished run."""
+def plan_run(data, case=TransferCase.SMALL_SIMILAR):
     source = get_network("demonstration")
-    strategy = plan_strategy(case, source.stage_names, kind=source.kind, **changes)
-    run = caches.get_engine().submit(make_run_config(data, source, strategy, 0), name="noise")
+    strategy = plan_strategy(case, source.stage_names, kind=source.kind)
+    return make_run_config(data, source, strategy, 0)
+
+
+def train_run(data, case=TransferCase.SMALL_SIMILAR):
+    """The id of a finished run."""
+    run = caches.get_engine().submit(plan_run(data, case), name="noise")
     assert caches.get_engine().wait(run, timeout=60).result
     return run
 
@@ -42,8 +45,8 @@ def noise(transfer_home):
 
 
 @pytest.fixture
-def run(noise):
-    return train_run(noise)
+def run(noise, transfer_home, train_once):
+    return train_once(transfer_home, plan_run(noise), "noise")
 
 
 def list_labels(app) -> list[str]:
@@ -70,8 +73,7 @@ def test_near_copies_that_decide_found_are_told_beside_the_scores(noise, run):
     assert "near-copies" not in list_texts(build_page("results", run=run).run())
     known = make_evidence(images=100, num_near_duplicates=30)
     file = estimate._get_evidence_file(noise, get_network("demonstration"), get_home())
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(known)))
+    estimate.save_json(get_home(), file, asdict(known))
     warnings = build_page("results", run=run).run().warning
     assert sum("copies of others" in each.value for each in warnings) == 1
 

@@ -39,9 +39,9 @@ def list_states(engine, run_id):
     return [e.state for e in select_events(engine.events(run_id), StateChanged)]
 
 
-def wait_for(condition):
+def wait_for(condition, seconds=WAIT):
     """Wait until something is so."""
-    end = time.monotonic() + WAIT
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)

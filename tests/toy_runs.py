@@ -90,14 +90,15 @@ def make_perform(
     return perform
 
 
-def make_checkpointing_perform(epochs=10_000, pause=0.02, fail_after=0, ending=None):
+def make_checkpointing_perform(epochs=10_000, pause=0.02, fail_after=0, ending=None, always=False):
     """A `perform` that saves a checkpoint after each epoch and continues behind the last one.
 
     Args:
         epochs: To train in all.
         pause: Seconds of each.
-        fail_after: Epochs after which `ending` is called, unless the run continues.
+        fail_after: Epochs of an attempt after which `ending` is called, unless the run continues.
         ending: Ends the process, as a crash does.
+        always: Whether it is called also where the run continues.
     """
 
     def perform(config, directory, stop_requested):
@@ -109,7 +110,7 @@ def make_checkpointing_perform(epochs=10_000, pause=0.02, fail_after=0, ending=N
             yield event
             if isinstance(event, EpochEnded):
                 save_toy_checkpoint(directory, event.epoch)
-                if event.epoch == fail_after and not first:
+                if event.epoch - first == fail_after and (always or not first):
                     ending()
 
     return perform

@@ -112,9 +112,7 @@ def _make_file_orders(home: Path) -> dict[str, Callable[..., object]]:
 
     def find_shelf() -> str:
         workspaces, data_id = open_workspaces(home), _take_in(home, DATA_SETS["head"]).id
-        workspaces.adopt([data_id])
-        public_id = workspaces.find_public_id(workspaces.this_computer, data_id)
-        return f"/downloads/images/{public_id}"
+        return f"/downloads/images/{workspaces.hold(workspaces.this_computer, data_id)}"
 
     def find_taken() -> str:
         taken = uploads.take("me", "data")

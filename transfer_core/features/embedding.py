@@ -1,7 +1,7 @@
 """Compute embeddings: one forward pass per image through the frozen stages."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 
 import numpy as np
@@ -129,10 +129,23 @@ def _embed_by_torch(
 
     @torch.inference_mode()
     def embed_batch(batch: np.ndarray) -> Iterator[list[np.ndarray]]:
-        pooled = model(preprocess(batch, source, device))
+        inputs = preprocess(batch, source, device)
+        with convolve_in_float32():
+            pooled = model(inputs)
         yield [features.float().cpu().numpy() for features in pooled]
 
     return embed_batch
+
+
+@contextmanager
+def convolve_in_float32() -> Iterator[None]:
+    """Let cuDNN convolve in float32; unless told, it convolves in TF32, whose digits are three."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def _embed_by_onnx(

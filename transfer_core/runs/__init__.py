@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["worker_process"],
+    submodules=["cluster_job", "worker_process"],
     submod_attrs={
         "engine.engine": ["Engine", "close_engines"],
         "launch": [
@@ -16,7 +16,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "run_to_end",
             "start_engine",
         ],
+        "engine.cluster_executor": ["ClusterExecutor"],
         "engine.process_executor": ["ProcessExecutor"],
+        "engine.slurm": ["Slurm"],
         "engine.queue": ["move_to_front"],
         "perform": ["perform_run"],
         "store.curation": [

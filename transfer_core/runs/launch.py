@@ -14,10 +14,13 @@ from transfer_core.dataset import DataSet
 from transfer_core.errors import SettingsError
 from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
+from transfer_core.runs.engine.cluster import Cluster
+from transfer_core.runs.engine.cluster_executor import ClusterExecutor
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import RunFunction, StopRequested
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.process_executor import ProcessExecutor
+from transfer_core.runs.engine.slurm import Slurm
 from transfer_core.runs.perform import FLOAT_BYTES, perform_run
 from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
@@ -25,6 +28,7 @@ from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, m
 from transfer_core.runs.sweeping import sweep_orphans
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
+from transfer_core.settings import SlurmSettings, read_cluster_settings
 from transfer_core.system import (
     Device,
     __version__,
@@ -40,6 +44,8 @@ from transfer_core.training import Event, RunConfig, StepFormat, choose_step_for
 CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
+CLUSTERS = {"slurm": (Slurm, SlurmSettings)}  # that performs runs, and what cluster.toml says of it
+EXECUTORS = "thread", "process", *CLUSTERS
 
 
 def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -> Engine:
@@ -50,17 +56,18 @@ def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -
         resume: As for `Engine`. An engine that resumes runs has two lanes, so that short runs do
             not wait for long ones; without it there is one run at a time.
         executor: "thread" performs runs in this process; "process" in processes of their own, whose
-            death ends nothing else.
+            death ends nothing else; the name of a cluster in its jobs, which go on without a
+            server. A cluster takes the runs in turn, without lanes.
 
     Raises:
-        SettingsError: If there is no such executor, `TRANSFER_LOG_TO` is set and names no tracker
-            that can be used, or `TRANSFER_MEMORY_SHARE` is no share.
+        SettingsError: If there is no such executor or cluster here, `TRANSFER_LOG_TO` is set and
+            names no tracker that can be used, or `TRANSFER_MEMORY_SHARE` is no share.
     """
-    if executor not in ("thread", "process"):
+    if executor not in EXECUTORS:
         raise SettingsError(
             _("{variable} names no way to perform runs.", variable=EXECUTOR_VARIABLE),
             found=ascii(executor)[:60],
-            remedy=_("Set it to thread or process, or unset it."),
+            remedy=_("Set it to one of {names}, or unset it.", names=", ".join(EXECUTORS)),
         )
     if resume:  # a server; a command is too short to look
         sweep_orphans(home)
@@ -70,9 +77,24 @@ def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -
         run_function = _refuse_several_devices(run_function)
         return Engine(home, run_function, resume=resume, lanes=lanes)
     read_memory_share()
-    command = [sys.executable, "-m", "transfer_core.runs.worker_process", str(home)]
-    command += ["--threads", str(torch.get_num_threads())]
+    if executor in CLUSTERS:
+        return _start_cluster_engine(home, *CLUSTERS[executor])
+    command = _make_command("worker_process", home, torch.get_num_threads())
     return Engine(home, ProcessExecutor(command, len(lanes)), resume=resume, lanes=lanes)
+
+
+def _start_cluster_engine(
+    home: Path, make_cluster: Callable[[Any], Cluster], settings_kind: type
+) -> Engine:
+    settings = read_cluster_settings(home, settings_kind)
+    command = _make_command("cluster_job", home.resolve(), settings.cpus)
+    executor = ClusterExecutor(make_cluster(settings), command, settings.jobs)
+    return Engine(home, executor, lanes=[None] * settings.jobs)
+
+
+def _make_command(module: str, home: Path, threads: int) -> list[str]:
+    command = [sys.executable, "-m", f"transfer_core.runs.{module}", str(home)]
+    return [*command, "--threads", str(threads)]
 
 
 def make_run_function(home: Path) -> RunFunction:
@@ -242,6 +264,22 @@ def collect_versions(source: SourceNetwork) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),  # the order of sums depends on it
         "weights": source.weights_hash,
     }
+
+
+def fit_to_device(config: RunConfig) -> RunConfig:
+    """Return the configuration as this machine computes it, which may have a GPU or lack one.
+
+    Only a job of a cluster needs it: its run was configured on the server.
+    """
+    if (device := choose_device()) == config.device:
+        return config
+    step_format = _choose_run_format(device, config.source(), config.strategy)
+    return replace(
+        config,
+        device=device,
+        precision=step_format.precision,
+        channels_last=step_format.channels_last,
+    )
 
 
 def _choose_run_format(device: Device, source: SourceNetwork, strategy: Strategy) -> StepFormat:

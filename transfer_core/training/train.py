@@ -63,24 +63,14 @@ def train_head(
     Yields:
         The events of `loop.Trainer`.
     """
-    scaled_by = _choose_evenly(train_indices, MAX_SCALING_IMAGES)
+    scaled_by = train_indices[:: -(-len(train_indices) // MAX_SCALING_IMAGES)]
     mean, std = map(torch.from_numpy, fit_unit_scaling(embeddings[scaled_by]))
     target = network.get_submodule(HEAD).linear
     device = target.weight.device
     mean, std = mean.to(device), std.to(device)
     layer = copy.deepcopy(target)
     fold_standardisation(layer, mean, std, target=target)
-
-    held = None
-    if embeddings.nbytes <= MAX_HELD_BYTES:
-        held = (copy_to_device(embeddings, device) - mean) / std
-
-    def load(indices: torch.Tensor) -> torch.Tensor:
-        if held is not None:
-            return held[indices]
-        rows = torch.from_numpy(embeddings[indices.numpy()])
-        return rows.to(device).sub_(mean).div_(std)
-
+    load = _scale_rows(embeddings, mean, std)
     trainable = TrainableModel(
         model=layer,
         change_meter=WeightChangeMeter(network, strategy.frozen),
@@ -180,6 +170,21 @@ def train_whole_network(
     yield from trainer.train()
 
 
+def _scale_rows(
+    embeddings: np.ndarray | JoinedRows, mean: torch.Tensor, std: torch.Tensor
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a function from indices, int64 (B,), to scaled rows of embeddings, float32 (B, D)."""
+    if embeddings.nbytes <= MAX_HELD_BYTES:
+        held = (copy_to_device(embeddings, mean.device) - mean) / std
+        return lambda indices: held[indices]
+
+    def load(indices: torch.Tensor) -> torch.Tensor:
+        rows = torch.from_numpy(embeddings[indices.numpy()])
+        return rows.to(mean.device).sub_(mean).div_(std)
+
+    return load
+
+
 @torch.no_grad()
 def fold_standardisation(
     layer: nn.Linear, mean: torch.Tensor, std: torch.Tensor, *, target: nn.Linear
@@ -191,14 +196,9 @@ def fold_standardisation(
 
 def choose_statistics_batches(train_indices: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Return batches of at most 512 training images, on which batch norm is measured."""
-    chosen = _choose_evenly(train_indices, MAX_STATISTICS_IMAGES)
-    return np.array_split(chosen, count_batches(len(chosen), batch_size))
-
-
-def _choose_evenly(indices: np.ndarray, limit: int) -> np.ndarray:
-    """At most so many of some indices, spread over all of them."""
-    count = min(len(indices), limit)
-    return indices[np.unique(np.linspace(0, len(indices) - 1, count).astype(int))]
+    count = min(len(train_indices), MAX_STATISTICS_IMAGES)
+    chosen = np.unique(np.linspace(0, len(train_indices) - 1, count).astype(int))
+    return np.array_split(train_indices[chosen], count_batches(count, batch_size))
 
 
 def _count_frozen_weights(network: nn.Module) -> int:

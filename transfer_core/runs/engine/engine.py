@@ -3,6 +3,7 @@
 import atexit
 import logging
 import threading
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +18,14 @@ from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_l
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.engine.recovery import recover_runs
+from transfer_core.runs.engine.recovery import adopt_run, recover_runs
 from transfer_core.runs.engine.restart_words import make_stop_error
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.expectation import Expectation
-from transfer_core.runs.store.records import UNFINISHED_STATES, RunState
+from transfer_core.runs.store.records import ACTIVE_STATES, UNFINISHED_STATES, RunRecord, RunState
 from transfer_core.system import explain_disk_error
 from transfer_core.training import RunConfig
 
@@ -71,13 +72,14 @@ class Engine(RunReader):
         resume: bool = True,
         lanes: Sequence[Lane | None] = (None,),
     ) -> None:
-        super().__init__(home)
+        super().__init__(home, has_lanes=None not in lanes)
         self._resume = resume
         given = isinstance(executor, Executor)
         self._executor = executor if given else ThreadExecutor(executor, len(lanes))
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
-        shared = home, self._executor, self._lock.id, self._closing, self._submitted
+        self._adopted: deque[RunRecord] = deque()
+        shared = home, self._executor, self._lock.id, self._closing, self._submitted, self._adopted
         self._workers = [Worker(self.store, self._queue, *shared, lane) for lane in lanes]
         self.reconcile()
         jobs = [*(worker.work for worker in self._workers), self._monitor]
@@ -107,6 +109,10 @@ class Engine(RunReader):
         )
         self._wake()
         return run.id
+
+    def forecast_wait(self, run_id: str) -> float | None:
+        """As for `RunReader`; nobody knows how long a cluster will take."""
+        return super().forecast_wait(run_id) if self._executor.works_here else None
 
     def resume(self, run_id: str) -> None:
         """Continue an interrupted run from its latest checkpoint; nothing if it is not over.
@@ -211,11 +217,12 @@ class Engine(RunReader):
             )
 
     def reconcile(self) -> None:
-        """Recover the runs of dead engines, adopt waiting runs, and purge old deleted runs."""
+        """Recover or adopt the runs of dead engines, and purge old deleted runs."""
         unfinished = self.store.list_all(states=UNFINISHED_STATES)
         for engine in {run.engine for run in unfinished} - {None, self._lock.id}:
             if not is_alive(self.home, engine):
-                recover_runs(self.store, self.home, engine)
+                self._adopt_active(engine)
+                recover_runs(self.store, self.home, engine, leave_jobs=not self._resume)
                 remove_lock_file(self.home, engine)
         if self._resume and any(
             run.engine is None for run in self.store.list_all(states=UNFINISHED_STATES)
@@ -224,8 +231,22 @@ class Engine(RunReader):
             self._wake()
         purge_deleted_runs(self.store, self.home)
 
+    def _adopt_active(self, dead_engine: str) -> None:
+        """Take over the runs that go on in the executor, whose state and attempt stay."""
+        for run in self.store.list(states=ACTIVE_STATES):
+            is_dead = run.engine == dead_engine
+            if not (is_dead and self._executor.adopt(RunDirectory.locate(self.home, run.id))):
+                continue
+            if (mine := adopt_run(self.store, run, self._lock.id)) is None:
+                self._executor.pop_outcome(run.id)  # another engine was first
+            else:
+                self._adopted.append(mine)
+                self._wake()
+
     def close(self, timeout: float = 10.0) -> None:
         """Interrupt the active runs and end the threads; closing again changes nothing.
+
+        What a cluster performs goes on, and is adopted by the next engine.
 
         Args:
             timeout: Seconds to wait for a loop that does not react. It then ends with the
@@ -242,7 +263,7 @@ class Engine(RunReader):
         if any(thread.is_alive() for thread in self._threads):
             return
         with suppress(SQLAlchemyError):  # the next engine does it
-            recover_runs(self.store, self.home, self._lock.id)
+            recover_runs(self.store, self.home, self._lock.id, leave_jobs=True)
         self._lock.release()
         super().close()
 

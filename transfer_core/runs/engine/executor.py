@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from transfer_core.languages import N_
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent
 from transfer_core.training import RunConfig
@@ -48,6 +49,17 @@ class ProcessNotStarted(Exception):  # noqa: N818 - what happened, not whose fau
         self.failure = failure
 
 
+def make_memory_death(found: str) -> ProcessDied:
+    """Say that the system ended a process for want of memory, as it would the next one.
+
+    Args:
+        found: How that is known.
+    """
+    problem = N_("The memory of this computer was not enough for this run.")
+    remedy = N_("Choose a smaller batch size, or close other programs, and start it again.")
+    return ProcessDied(Failed(problem, found, remedy), may_retry=False)
+
+
 @runtime_checkable
 class Executor(Protocol):
     """Runs loops for an engine, in this process or elsewhere."""
@@ -55,6 +67,10 @@ class Executor(Protocol):
     @property
     def capacity(self) -> int:
         """Number of runs that it takes at a time."""
+
+    @property
+    def works_here(self) -> bool:
+        """Whether its runs take the time of this computer, and end with this process."""
 
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""
@@ -76,8 +92,12 @@ class Executor(Protocol):
     def cancel(self, run_id: str) -> None:
         """Ask a run to stop and keep its network; asking again changes nothing."""
 
-    def reconcile(self) -> tuple[str, ...]:
-        """Return the runs that continue here although the process that submitted them has died."""
+    def adopt(self, directory: RunDirectory) -> bool:
+        """Accept a run that goes on although the engine that submitted it has died.
+
+        Returns:
+            Whether it does. All its events then come again, also those of earlier attempts.
+        """
 
     def close(self) -> None:
-        """Ask every run to end at once, without a result."""
+        """Ask every run that ends with this process to end at once, without a result."""

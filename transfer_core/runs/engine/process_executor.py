@@ -33,6 +33,8 @@ class ProcessExecutor:
         capacity: Runs at a time, each in a process of its own.
     """
 
+    works_here = True
+
     def __init__(self, command: Sequence[str], capacity: int = 1) -> None:
         self._command, self.capacity = tuple(command), capacity
         self._jobs: dict[str, _Job] = {}
@@ -106,9 +108,9 @@ class ProcessExecutor:
         with self._lock:
             return [each.pid for each in self._processes if each.is_busy]
 
-    def reconcile(self) -> tuple[str, ...]:
-        """Return no run: a process ends when the one that started it does."""
-        return ()
+    def adopt(self, directory: RunDirectory) -> bool:
+        """Return no: a process ends when the one that started it does."""
+        return False
 
     def close(self) -> None:
         """Ask every run to end at once, with a checkpoint and without a result."""

@@ -21,14 +21,15 @@ class RunReader:
 
     Args:
         home: The data folder.
+        has_lanes: Whether the engine that takes the runs has a lane for short ones.
 
     Raises:
         RunError: If the run database cannot be used.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, has_lanes: bool = True) -> None:
         self.home, self.store = home, RunStore(home)
-        self._lanes = LaneFinder(home)
+        self._lanes = LaneFinder(home, has_lanes)
         self._queue = RunQueue(self.store, self._lanes)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """Recovery of the runs of a dead engine."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import read_event_file
 from transfer_core.runs.store.events import parse_event
 from transfer_core.runs.store.records import (
+    ACTIVE_STATES,
     UNFINISHED_STATES,
     Failed,
     Outcome,
@@ -21,7 +23,7 @@ from transfer_core.runs.store.records import (
     StateChanged,
 )
 from transfer_core.runs.store.rows import add_events, check_writable
-from transfer_core.runs.store.schema import EVENTS
+from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.store import RunStore
 from transfer_core.runs.stored_texts import WAS_INTERRUPTED
 
@@ -30,24 +32,48 @@ MAX_ATTEMPTS = 3  # starts of a run; one that ends its process each time is give
 _LOG = logging.getLogger(__name__)
 
 
-def recover_runs(store: RunStore, home: Path, engine: str) -> None:
+def adopt_run(store: RunStore, run: RunRecord, engine: str) -> RunRecord | None:
+    """Take over an active run of a dead engine; return it, or None if another engine was first."""
+    mine = sa.update(RUNS).where(
+        RUNS.c.id == run.id, RUNS.c.engine == run.engine, RUNS.c.state.in_(ACTIVE_STATES)
+    )
+    with store.begin_write() as connection:
+        changed = connection.execute(mine.values(engine=engine)).rowcount == 1
+    return replace(run, engine=engine) if changed else None
+
+
+def recover_runs(store: RunStore, home: Path, engine: str, *, leave_jobs: bool = False) -> None:
     """Give every unfinished run of a dead engine its state.
 
     A run that wrote its result has ended as the result says. A run that waited, or has a
     checkpoint, waits for an engine that resumes runs. A run that cannot be read fails. Any
     other run is interrupted. If another engine recovers a run at the same time, or a file of a
     run cannot be read, the other runs are recovered all the same.
+
+    Args:
+        store: The run store.
+        home: The data folder.
+        engine: The dead engine.
+        leave_jobs: Whether to leave a run that a job of a cluster has to the next server.
     """
     for run in store.list_all(states=UNFINISHED_STATES):
         if run.engine != engine:
             continue
         try:
             if isinstance(run, RunRecord):
-                _recover_run(store, RunDirectory.locate(home, run.id), run)
+                directory = RunDirectory.locate(home, run.id)
+                if not (leave_jobs and is_in_cluster(run, directory)):
+                    _recover_run(store, directory, run)
             else:
                 fail_unreadable_run(store, run)
         except (RunError, OSError) as error:
             _LOG.warning("run %s was not recovered: %s", run.id, error)
+
+
+def is_in_cluster(run: RunRecord, directory: RunDirectory) -> bool:
+    """Return whether a job of a cluster has an active run, and has written no result."""
+    is_handed_over = run.state in ACTIVE_STATES and directory.job_file.exists()
+    return is_handed_over and not directory.result_file.exists()
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
@@ -73,6 +99,12 @@ def restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> 
     with store.begin_write() as connection:  # nobody else restores them between count and insert
         check_writable(connection, run.id, run.engine)
         add_events(connection, run.id, reported[_count_reported(connection, run.id) :])
+
+
+def count_reported_events(store: RunStore, run_id: str) -> int:
+    """Count the events of a run's file that the database has."""
+    with store.connect() as connection:
+        return _count_reported(connection, run_id)
 
 
 def _count_reported(connection: sa.Connection, run_id: str) -> int:

@@ -1,8 +1,16 @@
 """What people are told of a run that can go on, or cannot."""
 
 from transfer_core.languages import N_
-from transfer_core.runs.store.records import Failed
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import Failed, Outcome, RunState
 from transfer_core.runs.stored_texts import KEPT_EPOCH, RESUMES_AFTER_EPOCH
+
+
+def determine_stopped_outcome(directory: RunDirectory) -> Outcome:
+    """Return how a run ends that was stopped before this attempt at it had a result."""
+    if (epoch := directory.find_resume_epoch()) is None:
+        return Outcome(RunState.stopped)
+    return Outcome(RunState.interrupted, error=make_stop_error(epoch))
 
 
 def make_stop_error(epoch: int) -> Failed:

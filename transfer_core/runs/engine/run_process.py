@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transfer_core.languages import N_
-from transfer_core.runs.engine.executor import ProcessDied
+from transfer_core.runs.engine.executor import ProcessDied, make_memory_death
 from transfer_core.runs.store.records import Failed
 from transfer_core.system import count_memory_kills
 
@@ -91,14 +91,7 @@ class RunProcess:
         found = _name_exit(code)
         _LOG.warning("the process %d, which performed a run, ended: %s", self.pid, found)
         if code == -_KILLED and kills != self._kills_before:
-            return ProcessDied(
-                Failed(
-                    N_("The memory of this computer was not enough for this run."),
-                    found,
-                    N_("Choose a smaller batch size, or close other programs, and start it again."),
-                ),
-                may_retry=False,
-            )
+            return make_memory_death(found)
         return ProcessDied(
             Failed(
                 N_("The run was interrupted: the process that performed it ended before it did."),

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from transfer_core.errors import TransferError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.executor import JobStatus, RunFunction
-from transfer_core.runs.engine.restart_words import make_stop_error
-from transfer_core.runs.store.directory import RunDirectory, StaleAttempt
+from transfer_core.runs.engine.restart_words import determine_stopped_outcome
+from transfer_core.runs.store.attempts import StaleAttempt
+from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
 from transfer_core.system import is_out_of_memory
@@ -41,6 +42,8 @@ class ThreadExecutor:
         run_function: Performs a run.
         capacity: Runs at a time.
     """
+
+    works_here = True
 
     def __init__(self, run_function: RunFunction, capacity: int = 1) -> None:
         self._run_function, self.capacity = run_function, capacity
@@ -102,9 +105,8 @@ class ThreadExecutor:
         if result is None and self._closing.is_set():
             return Outcome(RunState.interrupted)
         if _is_stopped(job):
-            epoch = job.directory.find_resume_epoch() if result is None and job.resumed else None
-            if epoch is not None:  # stopped while it prepared to continue
-                return Outcome(RunState.interrupted, error=make_stop_error(epoch))
+            if result is None and job.resumed:  # stopped while it prepared to continue
+                return determine_stopped_outcome(job.directory)
             return Outcome(RunState.stopped, result)
         if result is None:
             raise RuntimeError(f"run {job.directory.id} ended without a result")
@@ -119,9 +121,9 @@ class ThreadExecutor:
         if (job := self._jobs.get(run_id)) is not None:
             job.stop.set()
 
-    def reconcile(self) -> tuple[str, ...]:
-        """Return no run: a thread does not outlive its process."""
-        return ()
+    def adopt(self, directory: RunDirectory) -> bool:
+        """Return no: a thread does not outlive its process."""
+        return False
 
     def close(self) -> None:
         """Ask every run to end at once, without a result."""

@@ -2,8 +2,9 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +13,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from transfer_core.errors import RunError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.event_writer import EventWriter
-from transfer_core.runs.engine.executor import Executor, ProcessDied, ProcessNotStarted
+from transfer_core.runs.engine.executor import (
+    Executor,
+    JobStatus,
+    ProcessDied,
+    ProcessNotStarted,
+)
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import (
     MAX_ATTEMPTS,
+    count_reported_events,
     restore_events,
     write_final_state,
 )
 from transfer_core.runs.engine.restart_words import describe_restart
+from transfer_core.runs.store.attempts import StaleAttempt
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
@@ -47,6 +55,7 @@ class Worker:
         engine: Id of the engine.
         closing: Set when the engine closes.
         submitted: Notified when a run was queued.
+        adopted: Runs that go on in the executor although their engine has died; taken first.
         lane: The runs that it takes; None takes any.
     """
 
@@ -59,11 +68,12 @@ class Worker:
         engine: str,
         closing: threading.Event,
         submitted: threading.Condition,
+        adopted: deque[RunRecord],
         lane: Lane | None = None,
     ) -> None:
         self._store, self._home, self._executor, self._engine = store, home, executor, engine
         self._queue, self._lane = queue, lane
-        self._closing, self._submitted = closing, submitted
+        self._closing, self._submitted, self._adopted = closing, submitted, adopted
         self._directory: RunDirectory | None = None  # of the active run
         self.unwritten: str | None = None  # run that has ended, which the disk refuses to record
 
@@ -73,7 +83,7 @@ class Worker:
         while not self._closing.is_set():
             try:
                 with self._submitted:  # held while looking, so that no submission is missed
-                    run = self._queue.claim(self._engine, self._lane)
+                    run = self._take_adopted() or self._queue.claim(self._engine, self._lane)
                     if run is None and not self._closing.is_set():
                         self._submitted.wait(POLL_INTERVAL)
                 is_told = False
@@ -88,23 +98,27 @@ class Worker:
             if run is not None:
                 self._run_to_end(run)
 
+    def _take_adopted(self) -> RunRecord | None:
+        return self._adopted.popleft() if self._adopted else None
+
     def beat(self) -> None:
-        """Touch the heartbeat file of the active run."""
-        if (directory := self._directory) is not None:
+        """Touch the heartbeat file of the active run, which a job elsewhere does itself."""
+        if (directory := self._directory) is not None and self._executor.works_here:
             with suppress(OSError):  # the log reports a full disk
                 directory.heartbeat_file.touch()
 
     def _run_to_end(self, run: RunRecord) -> None:
         directory = self._directory = RunDirectory.locate(self._home, run.id)
-        with mark_training():  # nothing is timed meanwhile
+        # Nothing is timed here meanwhile.
+        with mark_training() if self._executor.works_here else nullcontext():
             outcome = self._execute(run, directory)
         self._directory = None
         if outcome is None or outcome == Outcome(RunState.interrupted):
             return  # it waits to continue, or the engine recovers it when it closes
         if not self._owns(run):
             return  # another engine has taken it over, with its files
-        if outcome.state is not RunState.interrupted:
-            with suppress(OSError):  # the record below is what counts
+        if outcome.state is not RunState.interrupted and not directory.result_file.exists():
+            with suppress(OSError, StaleAttempt):  # the record below is what counts
                 directory.write_outcome(outcome)
         while not self._try_write_final_state(run, directory, outcome):
             self.unwritten = run.id
@@ -126,21 +140,26 @@ class Worker:
 
     def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome | None:
         """Perform a run; None if it was put back into the queue."""
+        goes_on = self._executor.status(run.id) is not JobStatus.unknown  # it was adopted
         self._executor.submit(run.config, directory)
         refusal: SQLAlchemyError | None = None  # of the disk, which ends the run
         try:
-            self._remove_old_stop(run, directory)
-            directory.prepare(to_json(run.config), run.attempt)
+            known = count_reported_events(self._store, run.id) if goes_on else 0
+            if not goes_on:
+                directory.stop_file.unlink(missing_ok=True)
+                directory.prepare(to_json(run.config), run.attempt)
+            self._repeat_stop(run, directory)
             with (
                 EventWriter(self._store, run.id, self._engine) as journal,
                 self._take_turn(directory, journal),
                 closing(self._executor.events(run.id)) as events,
             ):
-                for event in events:
+                for number, event in enumerate(events):
                     if isinstance(event, Started):
                         journal.flush()  # the log keeps the order of events
                         self._set_training(run)
-                    journal.put(event)
+                    if number >= known:
+                        journal.put(event)
                     if refusal := refusal or journal.find_lasting_refusal():
                         self._executor.cancel(run.id)  # what was learned may still fit
         except ProcessDied as death:
@@ -199,13 +218,12 @@ class Worker:
             expected_engine=self._engine,
         )
 
-    def _remove_old_stop(self, run: RunRecord, directory: RunDirectory) -> None:
-        """Remove the stop file of an earlier attempt, and no stop of this one.
+    def _repeat_stop(self, run: RunRecord, directory: RunDirectory) -> None:
+        """Write the stop file again if it is this attempt that was stopped.
 
-        A stop first writes the state and then the file. So a file that is removed here by mistake
-        has its state in the store already.
+        A stop first writes the state and then the file. So a file that was removed by mistake, with
+        those of earlier attempts, has its state in the store already.
         """
-        directory.stop_file.unlink(missing_ok=True)
         if self._store.read(run.id).state is RunState.stopping:
             directory.request_stop()
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from transfer_core.runs.store.attempts import AttemptFiles
 from transfer_core.runs.store.events import UNREADABLE, decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
 from transfer_core.system import (
@@ -27,11 +28,7 @@ MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
 _LOG = logging.getLogger(__name__)
 
 
-class StaleAttempt(Exception):  # noqa: N818 - no error that anybody is told of
-    """A later attempt at the run has begun, so this one may write nothing more."""
-
-
-class RunDirectory:
+class RunDirectory(AttemptFiles):
     """The files of one run.
 
     Args:
@@ -39,13 +36,12 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._attempt = path, None
-        self.spec_file = path / "spec.json"  # the configuration and the attempt
+        super().__init__(path)
         self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
         self.stop_file = path / "STOP"  # exists once a stop was requested
-        self.heartbeat_file = path / "heartbeat"  # touched every second while the run is driven
-        self.log_file = path / "run.log"  # tracebacks, for developers
+        self.heartbeat_file = path / "heartbeat"  # touched every second while it is performed
+        self.log_file = path / "run.log"  # tracebacks and what a job printed, for developers
         self.result_file = path / "result.json"  # written last, whole or not at all
         self.weights_file = path / "network.safetensors"  # the trained network
         self.baseline_file = path / "head_only.safetensors"  # the head that was trained alone
@@ -53,16 +49,12 @@ class RunDirectory:
         self.detector_file = path / "known_images.npz"  # made when it is first needed
         self.tries_folder = path / "tries"  # images that others showed the network
         self.downloads_folder = path / "take_away"  # exports, a folder for each format
+        self._changing_files = self.result_file, self.heartbeat_file, self.log_file, self.job_file
 
     @classmethod
     def locate(cls, home: Path, run_id: str) -> "RunDirectory":
         """Return the directory of a run under a data folder; it need not exist yet."""
         return cls(home / "runs" / validate_run_id(run_id))
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self.path.name
 
     def prepare(self, config: str, attempt: int) -> None:
         """Make the folder and write the specification; remove half-written files.
@@ -77,9 +69,13 @@ class RunDirectory:
         for folder in (self.path, self.checkpoints_folder):
             for left in folder.glob(f"*{UNFINISHED_SUFFIX}"):
                 left.unlink()
-        spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
-        write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
+        self.begin_attempt(json.loads(config), attempt)
         self._reserve(self.result_file, OUTCOME_BYTES)
+
+    def refresh(self) -> None:
+        """Look at the folder anew: a shared one may hide for half a minute what is new in it."""
+        with suppress(OSError):
+            os.listdir(self.path)
 
     @contextmanager
     def reserve_space(self, sizes: Mapping[Path, int]) -> Iterator[None]:
@@ -108,25 +104,6 @@ class RunDirectory:
             _LOG.warning("no space was set aside for %s: %s", path, error)
             with suppress(OSError):
                 reserve.unlink(missing_ok=True)
-
-    def claim(self) -> None:
-        """Remember the attempt that writes from here on, so that a later one can end it."""
-        self._attempt = self._read_attempt()
-
-    def check_attempt(self) -> None:
-        """Raise StaleAttempt if a later attempt has begun since `claim`.
-
-        A process that was cut off from its server, or asleep, may wake while another goes on with
-        its run.
-        """
-        if self._attempt is not None and self._read_attempt() != self._attempt:
-            raise StaleAttempt(f"run {self.id}, attempt {self._attempt}")
-
-    def _read_attempt(self) -> int | None:
-        try:
-            return json.loads(self.spec_file.read_bytes())["attempt"]
-        except (OSError, ValueError):
-            return None
 
     def write(self, path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
         """Write one of the files whole or not at all, as `write_atomically` does.
@@ -224,12 +201,17 @@ class RunDirectory:
         return [path for *_order, path in sorted(found, reverse=True)]
 
     def write_outcome(self, outcome: Outcome) -> None:
-        """Write the last file of a run, with the hashes of its other files."""
-        unsealed = self.result_file, self.heartbeat_file, self.log_file
+        """Write the last file of a run, with the hashes of its other files.
+
+        Raises:
+            StaleAttempt: See `check_attempt`.
+        """
         files = {
             path.name: hash_file(path)
             for path in sorted(self.path.iterdir())
-            if path.is_file() and path.suffix != UNFINISHED_SUFFIX and path not in unsealed
+            if path.is_file()
+            and path.suffix != UNFINISHED_SUFFIX
+            and path not in self._changing_files
         }
         content = {
             "state": outcome.state.value,

@@ -54,20 +54,42 @@ class EventFile:
         self._last_sync = time.monotonic()
 
 
-def read_event_file(path: Path) -> list[LoggedEvent]:
-    """Return the events of the whole lines, oldest first.
+class EventTail:
+    """Reads the lines of a file that another process, maybe of another computer, appends to.
 
-    Damaged lines and events of another version are left out. A missing file has no lines.
+    Args:
+        path: The file; it need not exist yet.
+        start: Bytes at its beginning that are left out; whole lines.
     """
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # the rest is torn off
-    events = [_read_line(path, number, line) for number, line in enumerate(lines, start=1)]
-    return [event for event in events if event is not None]
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        self._path, self._offset = path, start
+
+    def read(self) -> list[LoggedEvent]:
+        """Return the events of the lines that have become whole since the last time.
+
+        Damaged lines and events of another version are left out.
+        """
+        try:
+            with self._path.open("rb") as file:  # opened anew: a shared folder then looks again
+                file.seek(self._offset)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        events = [self._decode(line) for line in whole.split(b"\n")[:-1]]
+        return [event for event in events if event is not None]
+
+    def _decode(self, line: bytes) -> LoggedEvent | None:
+        try:
+            entry = json.loads(line)
+            return decode_event(entry["kind"], entry["values"])
+        except UNREADABLE as error:
+            _LOG.warning("a line of %s is damaged and left out: %s", self._path, error)
+            return None
 
 
-def _read_line(path: Path, number: int, line: bytes) -> LoggedEvent | None:
-    try:
-        entry = json.loads(line)
-        return decode_event(entry["kind"], entry["values"])
-    except UNREADABLE as error:
-        _LOG.warning("line %d of %s is damaged and left out: %s", number, path, error)
-        return None
+def read_event_file(path: Path) -> list[LoggedEvent]:
+    """Return the events of the whole lines, oldest first; see `EventTail`."""
+    return EventTail(path).read()

@@ -1,0 +1,261 @@
+"""Take the place of runs in a cluster, or kill them, at random moments; look what is left.
+
+    python -m benchmarks.engine_faults slurm [--preemptions 20] [--kills 0] [--cancels 5] [--seed 0]
+
+Starts a SLURM of this computer (see `benchmarks.local_slurm`) and runs in it, in turn, a new layer
+alone and a fine-tuning. Wanted: every run finishes, equals the run that nobody disturbed bit for
+bit, in the cluster as in a process of this computer, and repeats at most one epoch a fault.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks import local_slurm
+from transfer_core.runs import ClusterExecutor, Engine, RunRecord, RunState, Slurm
+from transfer_core.settings import SlurmSettings
+from transfer_core.training import EpochEnded, RunConfig
+
+KINDS = "head", "whole"
+TIMEOUT_SECONDS = 600.0  # many times what a run takes alone
+
+
+@dataclass
+class Tally:
+    """What became of the runs after one kind of fault."""
+
+    counts: Counter = field(default_factory=Counter)
+    repeated: int = 0  # most epochs that one fault cost
+    repeated_seconds: float = 0.0  # most seconds that such epochs took
+    gaps: list[float] = field(default_factory=list)  # seconds from a fault to the next event
+    delays: list[float] = field(default_factory=list)  # seconds from an event to our database
+    faults: list[str] = field(default_factory=list)
+
+
+def disturb(
+    engine: Engine,
+    configs: dict[str, RunConfig],
+    expected: dict[str, str],
+    fault: Callable[[str], bool],
+    count: int,
+    chance: random.Random,
+    tally: Tally,
+) -> None:
+    """Cause a fault so many times, each in the training of another run.
+
+    Args:
+        engine: Performs the runs.
+        configs: The runs, by kind.
+        expected: What each leaves, from `read_result`.
+        fault: Does it to the run with an id; returns whether the run was still there.
+        count: Faults.
+        chance: Draws the moments.
+        tally: Takes what was found.
+    """
+    done = 0
+    while done < count:
+        kind = KINDS[done % 2]
+        run_id = engine.submit(configs[kind])
+        _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
+        time.sleep(chance.uniform(0, 1.5))
+        began, known = time.monotonic(), len(engine.events(run_id))
+        hit = fault(run_id)
+        done += hit
+        tally.counts["faults" if hit else "over before"] += 1
+        _wait_for(lambda run_id=run_id, known=known: len(engine.events(run_id)) > known)
+        if hit:
+            tally.gaps.append(time.monotonic() - began)
+        run = engine.wait(run_id, TIMEOUT_SECONDS)
+        _judge(engine, run, expected[kind], tally)
+        told = f"{dict(tally.counts)}, at most {tally.repeated} epochs repeated"
+        print(f"{done:4} {kind:5} attempt {run.attempt} {told}", file=sys.stderr, flush=True)
+
+
+def _judge(engine: Engine, run: RunRecord, expected: str, tally: Tally) -> None:
+    if run.state is not RunState.finished:
+        tally.faults.append(f"{run.id} is {run.state}: {run.error}")
+        return
+    is_equal = read_result(engine, run) == expected
+    tally.counts["finished"] += 1
+    tally.counts["equal"] += is_equal
+    if not is_equal:
+        tally.faults.append(f"{run.id} differs from the run that nobody disturbed")
+    seen: set[int] = set()
+    epochs = (e.event for e in engine.events(run.id) if isinstance(e.event, EpochEnded))
+    again = [e.seconds for e in epochs if e.epoch in seen or seen.add(e.epoch)]
+    tally.repeated = max(tally.repeated, len(again))
+    tally.repeated_seconds = max(tally.repeated_seconds, sum(again))
+    tally.delays += _list_delays(engine, run)
+
+
+def _list_delays(engine: Engine, run: RunRecord) -> list[float]:
+    """Seconds from the time that a job gave an epoch's end to the time of our database."""
+    lines = map(json.loads, engine.directory(run.id).events_file.read_text().splitlines())
+    written = [line["time"] for line in lines if line["kind"] == "epoch_ended"]
+    stored = [e.time for e in engine.events(run.id) if isinstance(e.event, EpochEnded)]
+    return [there - here for here, there in zip(written, stored, strict=True)]
+
+
+def measure_cancels(engine: Engine, config: RunConfig, count: int) -> list[float]:
+    """Seconds from a stop in the training to the end of the run, with its result."""
+    seconds = []
+    for _ in range(count):
+        run_id = engine.submit(config)
+        _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
+        began = time.monotonic()
+        engine.stop(run_id)
+        run = engine.wait(run_id, TIMEOUT_SECONDS)
+        seconds.append(time.monotonic() - began)
+        print(f"stopped: {run.state} after {seconds[-1]:.1f} s", file=sys.stderr)
+    return seconds
+
+
+def read_result(engine: Engine, run: RunRecord) -> str:
+    """The result, and the hashes of weights and logits."""
+    kept = json.loads(engine.directory(run.id).result_file.read_text())
+    files = [kept["files"].get(name) for name in ("network.safetensors", "test_logits.npy")]
+    return json.dumps([kept["result"], files])
+
+
+def make_configs(home: Path) -> dict[str, RunConfig]:
+    """Read two data sets, and plan a run on each."""
+    from transfer_core import dataset
+    from transfer_core.cases import TransferCase, plan_strategy
+    from transfer_core.dataset import samples
+    from transfer_core.networks import get_network
+    from transfer_core.runs import make_run_config
+
+    source, configs = get_network("demonstration"), {}
+    cases = TransferCase.SMALL_SIMILAR, TransferCase.LARGE_SIMILAR
+    for kind, case, name in zip(KINDS, cases, ("digits", "plankton"), strict=True):
+        file = samples.write_sample_zip(name, home / f"{name}.zip")
+        strategy = plan_strategy(case, source.stage_names, kind=source.kind)
+        epochs = 200 if kind == "head" else 8
+        optimiser = replace(strategy.optimiser, epochs=epochs, patience=epochs)
+        strategy = replace(strategy, optimiser=optimiser)
+        config = make_run_config(dataset.ingest(file, home=home), source, strategy, 0)
+        configs[kind] = replace(config, precision="float32", channels_last=True)
+    return configs
+
+
+def _has_begun(engine: Engine, run_id: str) -> bool:
+    events = engine.events(run_id)
+    return engine.state(run_id).is_final or any(isinstance(e.event, EpochEnded) for e in events)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the run does not go on")
+        time.sleep(0.05)
+
+
+def kill_job(run_id: str) -> bool:
+    """Kill the process that performs a run; return whether there was one."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"--job" in words and run_id.encode() in words and b"-m" in words:
+            os.kill(int(folder.name), signal.SIGKILL)
+            return True
+    return False
+
+
+def _work(arguments: Sequence[str]) -> None:
+    """The job: the real one, with a checkpoint as soon as there is something."""
+    from transfer_core.runs import cluster_job
+    from transfer_core.training import checkpoint
+
+    checkpoint.ASSUMED_SAVE_SECONDS = 0
+    cluster_job.main(arguments)
+
+
+def _try_slurm(home: Path, chosen: argparse.Namespace) -> dict[str, Tally]:
+    import torch
+
+    from transfer_core.runs import start_engine
+
+    torch.set_num_threads(1)
+    configs, expected = make_configs(home), {}
+    tallies = {name: Tally() for name in ("nothing", "preemptions", "kills")}
+    with start_engine(home) as engine:
+        for kind in (*KINDS, *KINDS):  # the second time without what is done once
+            run = engine.wait(engine.submit(configs[kind]), TIMEOUT_SECONDS)
+            expected[kind] = read_result(engine, run)
+    command = [sys.executable, "-m", "benchmarks.engine_faults", "--job", str(home)]
+    executor = ClusterExecutor(Slurm(SlurmSettings(cpus=1)), [*command, "--threads", "1"], 1)
+    chance = random.Random(chosen.seed)
+    with Engine(home, executor) as engine:
+        for kind in KINDS:
+            began = time.monotonic()
+            run_id = engine.submit(configs[kind])
+            _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
+            print(f"first epoch of {kind} after {time.monotonic() - began:.1f} s")
+            run = engine.wait(run_id, TIMEOUT_SECONDS)
+            _judge(engine, run, expected[kind], tallies["nothing"])
+
+        def preempt(run_id: str) -> bool:
+            job = engine.directory(run_id).read_job(Slurm.name)
+            return job is not None and local_slurm.preempt(job)
+
+        given = engine, configs, expected
+        for name, fault in (("preemptions", preempt), ("kills", kill_job)):
+            disturb(*given, fault, getattr(chosen, name), chance, tallies[name])
+        stops = measure_cancels(engine, configs["whole"], chosen.cancels)
+    if stops:
+        print(f"stopped in training after {max(stops):.1f} s at most")
+    return tallies
+
+
+def _report(name: str, tally: Tally) -> None:
+    print(f"{name}: {dict(tally.counts)}")
+    print(
+        f"  told twice after a fault: {tally.repeated} epochs at most, "
+        f"of {tally.repeated_seconds:.2f} s together"
+    )
+    for what, seconds in (("fault to next event", tally.gaps), ("event delay", tally.delays)):
+        if seconds:
+            print(f"  {what}: median {statistics.median(seconds):.2f} s, most {max(seconds):.2f} s")
+
+
+def main() -> None:
+    """Disturb runs, and tell what was left."""
+    if sys.argv[1:2] == ["--job"]:
+        return _work(sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engine", choices=["slurm"])
+    parser.add_argument("--preemptions", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=0, help="of the process that trains")
+    parser.add_argument("--cancels", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    if missing := local_slurm.find_missing():
+        sys.exit(f"no SLURM: {missing}")
+    with tempfile.TemporaryDirectory() as folder:
+        home, slurm = Path(folder, "home"), Path(folder, "slurm")
+        home.mkdir(), slurm.mkdir()
+        os.environ["TRANSFER_HOME"] = str(home)
+        with local_slurm.run_slurm(slurm):
+            tallies = _try_slurm(home, chosen)
+    for name, tally in tallies.items():
+        _report(name, tally)
+    faults = [fault for tally in tallies.values() for fault in tally.faults]
+    print("\n".join(faults) or "No run was lost or differs.")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
