@@ -15,7 +15,7 @@ from transfer_core.networks import get_network
 from transfer_core.runs import RunRecord, RunState, RunStore
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.transferability import network_ranking
-from transfer_core.workspaces import open_classes, open_workspaces
+from transfer_core.workspaces import hold_for_this_computer, open_classes, open_workspaces
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SERIOUS = {"serious", "critical"}
@@ -98,7 +98,8 @@ def full(tmp_path_factory):
     }
     files["train/ant/again.bmp"] = make_picture(0, (64, 64), "BMP")
     files["train/ant/torn.png"] = make_picture(0, (64, 64))[:200]
-    data = dataset.ingest(write_zip(home / "given.zip", files), home=home)
+    read = dataset.ingest(write_zip(home / "given.zip", files), home=home)
+    data = hold_for_this_computer(home, read)
     source = get_network("demonstration")
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     with start_engine(home) as engine:
