@@ -252,6 +252,13 @@ def fetch_cookie(link: str, context: ssl.SSLContext) -> str:
     return told
 
 
+def read_first_address(line):
+    """The address that a line tells, if any; nothing else is printed before the first one."""
+    found = re.search(r"https://\S+", line)
+    assert found or not line.strip(), line
+    return found and found[0]
+
+
 @pytest.mark.slow
 def test_a_shared_server_with_https_lets_the_network_in_and_nobody_under_another_name(tmp_path):
     with socket.socket() as probe:
@@ -266,10 +273,11 @@ def test_a_shared_server_with_https_lets_the_network_in_and_nobody_under_another
         cwd=ROOT,
         env=os.environ | given,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        url = next(found for line in app.stdout if (found := re.search(r"https://\S+", line)))[0]
+        url = next(found for line in app.stdout if (found := read_first_address(line)))
         assert urlsplit(url).hostname == [*list_addresses(), "localhost"][0]
         context = ssl.create_default_context(cafile=tmp_path / "https" / "certificate.pem")
         for address in (url, f"https://localhost:{port}"):

@@ -16,6 +16,11 @@ QUIET = ("/static/", "/media/", "/component/", "/_stcore/", "/health")  # not wo
 QUERY = re.compile(r"\?[^\s\"'<>]+")  # may hold the secret of a workspace or a link
 LOGGER = logging.getLogger("transfer_lab")
 
+# Streamlit says once for each cached function that no server runs yet; here one is starting.
+logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
+    lambda record: not record.getMessage().startswith("No runtime found")
+)
+
 
 class LineFormatter(logging.Formatter):
     """Write a record as one line of JSON, in which a line break is written as an escape."""
