@@ -33,7 +33,7 @@ from transfer_core.networks.network_builder import load_pretrained
 from transfer_core.networks.option_keys import find_strategy, plan_same_option
 from transfer_core.networks.surgery import adapt, summarise_network
 from transfer_core.networks.train_mode import set_train_mode_except_frozen
-from transfer_core.runs import head_training
+from transfer_core.runs import head_training, preparation
 from transfer_core.runs.launch import launch_run, make_run_config, start_engine
 from transfer_core.runs.perform import perform_run
 from transfer_core.timing.forecast import are_embeddings_cached
@@ -171,7 +171,7 @@ def test_the_head_over_all_stages_takes_embeddings_that_the_whole_network_left_i
         for each in (adapt(SOURCE, strategy, 2, 0), network)
     )
     assert of_run == of_network  # so both choose the same runtime, which is part of the key
-    monkeypatch.setattr(cached_embedding, "embed_with_runtime", pytest.fail)
+    monkeypatch.setattr(preparation, "embed_with_runtime", pytest.fail)
     config = make_run_config(data, SOURCE, strategy, 0)
     *_, result = perform_run(config, tmp_path, tmp_path, lambda: False)
     assert result.images == 6

@@ -414,15 +414,15 @@ def test_the_teacher_deletes_a_class_with_a_run_that_goes_on(people, opened, tra
 
 
 def test_students_with_the_same_sample_share_one_embedding(transfer_home, monkeypatch):
-    from transfer_core.features import cached_embedding
+    from transfer_core.runs import preparation
 
-    embedded, embed = [], cached_embedding.embed_with_runtime
+    embedded, embed = [], preparation.embed_with_runtime
 
     def count(network, pixels, source, stages, **options):
         embedded.append((tuple(stages), options["indices"] is None, options["preprocess"]))
         return embed(network, pixels, source, stages, **options)
 
-    monkeypatch.setattr(cached_embedding, "embed_with_runtime", count)
+    monkeypatch.setattr(preparation, "embed_with_runtime", count)
     path = dataset.samples.resolve_path("sample:plankton", transfer_home)
     source, engine, runs = get_network("demonstration"), caches.get_engine(), []
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
