@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score
 from toy_runs import make_epoch, make_log, make_test_result
 
 from pages.parts.train.run_end import _describe_kept_weights
+from pages.shared import case_one
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.inspection import prediction
@@ -248,7 +249,7 @@ def test_the_course_of_a_run_that_began_twice_is_that_of_its_last_attempt():
     assert build_training_history(events[:1], make_config()) is None
 
 
-def test_a_mixture_of_weights_is_judged_by_its_own_validation_and_named_so():
+def test_a_mixture_of_weights_is_judged_by_its_own_validation_and_named_so(monkeypatch):
     def end_epoch(number, accuracy, best):
         return make_epoch(number, train_accuracy=0.9, validation_accuracy=accuracy, best=best)
 
@@ -269,6 +270,10 @@ def test_a_mixture_of_weights_is_judged_by_its_own_validation_and_named_so():
         "the weights lie between those it began with and those of epoch 2, "
         "right on 96.7% of the validation images"
     )
+    log = SimpleNamespace(events=lambda: events)
+    monkeypatch.setattr(case_one.caches, "get_run_log", lambda _run: log)
+    lead = case_one._explain_lead(SimpleNamespace(id="", config=config))
+    assert "went on after its best epoch without improving" in lead
     stopped = replace(events[-1].event, reason="stopped", best_epoch=1)  # the best is kept then
     assert "of epoch 1" in _describe_kept_weights(SimpleNamespace(config=config), stopped)
 
