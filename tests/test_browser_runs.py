@@ -105,7 +105,7 @@ def test_all_four_cases_run_side_by_side_and_the_rule_is_judged(open_page, tmp_p
         cells.nth(3).wait_for()
         assert cells.count() == 4
         for case in range(1, 5):  # without a click; the quick ones first
-            done = re.compile(f"^Case {case}, .* ± .*trained · ")
+            done = re.compile(f"^Case {case}, .*%\\).*trained · ")
             page.get_by_role("group", name=done).wait_for()
         page.get_by_text(re.compile("the textbook said case")).wait_for()
         page.get_by_role("button", name=re.compile("^Take (the best: )?case")).wait_for()

@@ -1,12 +1,11 @@
 """The four cases side by side: runs put together, the verdict, and the plan of what to run."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from transfer_core.cases import TransferCase, list_strategies
-from transfer_core.figures import build_case_cell
+from transfer_core.figures import build_case_cell, describe_result
 from transfer_core.figures.decision_cells import CaseMarks
 from transfer_core.inspection import (
     CaseResult,
@@ -43,6 +42,11 @@ def make_run(key: str, accuracy: float | None, *, seed=0, created=0.0, epochs=No
     )
 
 
+def make_case_result(key: str, accuracy: float, *, seconds=5.0, epochs=10) -> CaseResult:
+    ends = accuracy - 0.02, accuracy + 0.02
+    return CaseResult(key, (key,), accuracy, *ends, seconds, epochs, 10)
+
+
 OPTIONS = Options(
     tuple(
         Option(key, STRATEGIES[key], key, accuracy, 0.7, 0.9, 10, 20, key == "1", key == "3")
@@ -62,7 +66,7 @@ def follow(runs):
 def test_the_recommendation_follows_what_runs_reached():
     found = follow([make_run("1", 0.86), make_run("3", 0.82)])
     assert found.recommended.key == "1" and found.recommended.accuracy == 0.86
-    assert found.recommended.low == pytest.approx(0.83)  # of the run's interval
+    assert found.recommended.low == pytest.approx(0.84)  # of the run's interval
     assert "1: 86.0% right, measured by your run" in found.reason
     assert found.find("1").expectation.accuracy == 0.8  # still told beside the result
     assert found.find("4-pretrained").accuracy == 0.82  # trained as case 3
@@ -81,13 +85,21 @@ def test_shortened_runs_do_not_change_the_recommendation(changes):
     assert full.find("3").accuracy == 0.6  # the newer run was cut short
 
 
-def test_one_run_has_the_margin_of_its_interval_and_several_their_spread():
+def test_one_run_has_its_interval_and_several_their_spread():
     runs = [make_run("1", 0.9), make_run("3", 0.8), make_run("3", 0.9, seed=1)]
     found = collect_case_results(runs, USUAL)
-    assert found["1"].margin == pytest.approx(0.03)
+    assert (found["1"].low, found["1"].high) == pytest.approx((0.88, 0.94))
     assert found["3"].accuracy == pytest.approx(0.85)
-    assert found["3"].margin == pytest.approx(0.0707, abs=1e-4)  # standard deviation
+    # A standard deviation to each side.
+    assert (found["3"].low, found["3"].high) == pytest.approx((0.7793, 0.9207), abs=1e-4)
     assert found["3"].runs == ("3 0 0.0", "3 1 0.0") and found["3"].seconds == 10.5
+
+
+def test_no_interval_reaches_beyond_all_images():
+    found = collect_case_results([make_run("1", 1.0), make_run("1", 0.8, seed=1)], USUAL)
+    assert found["1"].high == 1.0
+    one = CaseResult("1", ("1",), 28 / 30, 0.787, 0.982, 5.0, 10, 10)
+    assert describe_result(one) == "93.3% (79–98%)"
 
 
 def test_of_two_runs_with_one_seed_the_newer_counts_and_runs_without_result_do_not():
@@ -109,8 +121,7 @@ def judge(
     alternative: int | None = None,
 ):
     results = {
-        key: CaseResult(key, (key,), accuracy, 0.01, 5.0, epochs, 10)
-        for key, accuracy in accuracies.items()
+        key: make_case_result(key, accuracy, epochs=epochs) for key, accuracy in accuracies.items()
     }
     pair = SimpleNamespace(p_value=p_value, may_be_chance=p_value >= 0.05)
     other = alternative and TransferCase(alternative)
@@ -166,7 +177,7 @@ def test_what_pre_training_gave_is_told(tuned, p_value, told):
 
 def test_of_results_that_chance_may_order_the_quickest_is_taken():
     results = {
-        key: CaseResult(key, (key,), accuracy, 0.01, seconds, 10, 10)
+        key: make_case_result(key, accuracy, seconds=seconds)
         for key, accuracy, seconds in (("1", 0.95, 1.0), ("2-conv2", 0.7, 0.5), ("3", 0.96, 90.0))
     }
 
@@ -257,13 +268,12 @@ def test_a_cell_during_its_run_shows_the_curve_so_far_and_the_epoch():
 
 def test_a_cell_after_its_runs_shows_the_result_and_the_best_is_marked():
     results = {
-        key: replace(CaseResult(key, (key,), 0.9, 0.02, 5.0, 10, 10), accuracy=accuracy)
-        for key, accuracy in (("3", 0.9), ("4-random", 0.7))
+        key: make_case_result(key, accuracy) for key, accuracy in (("3", 0.9), ("4-random", 0.7))
     }
     marks = CaseMarks(TransferCase(1), TransferCase(3))
     run = make_run("3", 0.9)
     best = build_case_cell(make_option("3"), [(run, make_events([0.9]))], results, marks, "3")
     assert best.marks == ("★ recommended before", "best measured") and best.shade == 1.0
     other = build_case_cell(make_option("4-random"), [], results, marks, "3")
-    assert other.shade == 0.0 and other.note.endswith("as case 3: 90.0% ± 2.0")
-    assert "case 3" not in best.note and "90.0% ± 2.0" in best.description
+    assert other.shade == 0.0 and other.note.endswith("as case 3: 90.0% (88–92%)")
+    assert "case 3" not in best.note and "90.0% (88–92%)" in best.description

@@ -396,6 +396,12 @@ def test_61_an_id_that_is_not_ours_is_not_found(transfer_home, data_id):
         dataset.load(transfer_home, data_id)
 
 
+def test_an_id_that_an_address_asked_for_is_told_without_the_mark_before_it(transfer_home):
+    with pytest.raises(DataSetError) as told:
+        dataset.load(transfer_home, "?28da")  # as `session` names what no store has
+    assert told.value.found == "'28da'"
+
+
 def inside(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 

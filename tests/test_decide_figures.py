@@ -153,7 +153,7 @@ def test_a_persons_own_answer_is_told_beside_the_estimate():
 
 
 def test_a_runs_result_stands_beside_the_forecast():
-    told = describe_options(OPTIONS, {"3": ["★ recommended"]}, {"3": "91.0% ± 2.0"})
+    told = describe_options(OPTIONS, {"3": ["★ recommended"]}, {"3": "91.0% (89–93%)"})
     assert "way 3 (recommended): 91 to 96%, forecast · 3–5 min, your run reached 91.0%" in told
     assert "way last-stages: accuracy unknown, 3–5 min" in told
 
@@ -165,7 +165,7 @@ FOUR = {
 
 
 def make_result(key: str, accuracy: float, **changes) -> CaseResult:
-    made = CaseResult(key, ("a",), accuracy, 0.02, 12.0, 10, 10)
+    made = CaseResult(key, ("a",), accuracy, accuracy - 0.02, accuracy + 0.02, 12.0, 10, 10)
     return replace(made, **changes)
 
 
@@ -190,11 +190,11 @@ def test_a_run_replaces_what_was_expected_and_shades_its_cell_by_rank():
     shortened = make_result("4-random", 0.5, epochs=4, runs=("a", "b"))
     diagram = build([make_result("1", 0.9), make_result("3", 0.8), shortened])
     cells = {cell.case: cell for cell in diagram.cells}
-    assert (cells[1].accuracy, cells[1].knowledge) == ("90.0% ± 2.0", "trained · 12 s")
+    assert (cells[1].accuracy, cells[1].knowledge) == ("90.0% (88–92%)", "trained · 12 s")
     assert cells[4].knowledge == "trained · 12 s · 2 seeds · 4/10 epochs"
     assert [cells[case].shade for case in (1, 3, 4)] == pytest.approx([1, 0.75, 0])
     assert cells[2].shade is None
-    assert "A run of case 3 reached 80.0% ± 2.0, trained · 12 s." in diagram.description
+    assert "A run of case 3 reached 80.0% (78–82%), trained · 12 s." in diagram.description
 
 
 def test_the_diagram_says_its_point_line_and_marks_to_those_who_do_not_see_it():

@@ -258,7 +258,9 @@ def test_a_finished_run_stands_beside_the_forecast_of_its_option(data, finished)
     table = next(each.value for each in app.dataframe if "way" in each.value).set_index("way")
     (run,) = caches.get_engine().list_runs()
     told = dict(table["your runs"].dropna())
-    assert told["Case 1, new last layer"].startswith(f"{run.result.accuracy:.1%} ±")
+    low, high = run.result.low, run.result.high  # as Results shows them, never beyond 100 %
+    ends = f"({100 * low:.0f}–{high:.0%})"
+    assert told["Case 1, new last layer"].startswith(f"{run.result.accuracy:.1%} {ends}")
     assert read_row(app, "1")["result"] == run.result.accuracy
     cell = read_diagram(app)["cells"][0]
     assert cell["knowledge"].startswith("trained") and cell["shade"] == 1

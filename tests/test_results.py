@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -13,6 +14,8 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
 from toy_runs import make_epoch, make_log, make_test_result
 
+from pages.parts.train.run_end import _describe_kept_weights
+from pages.shared import case_one
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.inspection import prediction
@@ -240,10 +243,39 @@ def test_the_course_of_a_run_that_began_twice_is_that_of_its_last_attempt():
         end_epoch(2, 0.5, 0.7),
         Ended("all epochs", 2, 2, 1.0, 100.0, ()),
     )
-    assert build_training_history(events) == TrainingHistory(
+    assert build_training_history(events, make_config()) == TrainingHistory(
         "all epochs", 2, 30, 10, 0.7, 0.7, (1.0, 0.5)
     )
-    assert build_training_history(events[:1]) is None
+    assert build_training_history(events[:1], make_config()) is None
+
+
+def test_a_mixture_of_weights_is_judged_by_its_own_validation_and_named_so(monkeypatch):
+    def end_epoch(number, accuracy, best):
+        return make_epoch(number, train_accuracy=0.9, validation_accuracy=accuracy, best=best)
+
+    events = make_log(
+        Started(2, 1, 30, 30, 10, 100, "cpu"),
+        end_epoch(1, 1.0, True),
+        end_epoch(2, 0.5, False),
+        Ended("all epochs", 2, 2, 1.0, 100.0, (), validation_accuracy=29 / 30),
+    )
+    config = make_config(replace(WHOLE, optimiser=replace(WHOLE.optimiser, interpolation=0.75)))
+    history = build_training_history(events, config)
+    assert history.is_mixture and history.validation_accuracy == 29 / 30
+    told = diagnose(history, config, make_result())[0].words
+    assert "97% of the 30 validation images with the weights that were kept" in told
+    assert "epoch that was kept" not in told
+    kept = _describe_kept_weights(SimpleNamespace(config=config), events[-1].event)
+    assert kept == (
+        "the weights lie between those it began with and those of epoch 2, "
+        "right on 96.7% of the validation images"
+    )
+    log = SimpleNamespace(events=lambda: events)
+    monkeypatch.setattr(case_one.caches, "get_run_log", lambda _run: log)
+    lead = case_one._explain_lead(SimpleNamespace(id="", config=config))
+    assert "went on after its best epoch without improving" in lead
+    stopped = replace(events[-1].event, reason="stopped", best_epoch=1)  # the best is kept then
+    assert "of epoch 1" in _describe_kept_weights(SimpleNamespace(config=config), stopped)
 
 
 def test_the_principal_plane_is_that_of_scikit_learn_on_features_made_comparable():

@@ -242,3 +242,25 @@ def test_all_four_cases_are_run_by_one_button_and_the_verdict_told(transfer_home
         if "compare_grid" in each.proto.id
     )
     assert [cell["case"] for cell in cells] == [1, 2, 3, 4]
+
+
+def test_a_run_that_waits_says_when_it_starts_and_is_taken_back(runs, monkeypatch):
+    engine = caches.get_engine()
+    run = engine.store.create(engine.get(runs[0]).config, "waiting run", engine="another").id
+    monkeypatch.setattr(engine, "forecast_wait", lambda _run: 120.0)
+    app = build_page("train", run=run).run()
+    assert not app.exception
+    assert app.button(key="train_stop").label == "Take it back"
+    told = read_progress(app)
+    assert told.endswith("number 1 in the queue, about 2 min until it starts")
+    directory = engine.directory(run)
+    directory.prepare("{}", 1)
+    save_toy_checkpoint(directory, 7)
+    engine.store.set_state(run, RunState.queued, attempt=1)
+    told = read_progress(build_page("train", run=run).run())
+    assert "Interrupted; goes on from epoch 7: number 1 in the queue" in told
+
+
+def read_progress(app) -> str:
+    """The words of the progress bar."""
+    return app.get("progress")[0].proto.text

@@ -19,6 +19,9 @@ from toy_runs import (
 
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.lanes import LaneFinder
+from transfer_core.runs.engine.queue import RunQueue
+from transfer_core.runs.engine.recovery import recover_runs
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.events import select_events
@@ -82,6 +85,22 @@ def test_a_server_that_starts_resumes_the_run_that_its_predecessor_left(tmp_path
     saved = RunDirectory.locate(tmp_path, run_id).find_checkpoint_epoch()
     with Engine(tmp_path, make_checkpointing_perform(saved + 2, pause=0.001)) as engine:
         assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+def test_an_interrupted_run_goes_on_before_those_that_had_waited(tmp_path):
+    with closing(RunStore(tmp_path)) as store:
+        runs = [
+            store.create(make_config(), engine="dead", owner=owner, resumable=True).id
+            for owner in ("ann", "bob", "cem")
+        ]
+        queue = RunQueue(store, LaneFinder(tmp_path))
+        begun = queue.claim("dead").id
+        waiting = [run_id for run_id in runs if run_id != begun]
+        store.set_state(begun, RunState.training)
+        save_toy_checkpoint(RunDirectory.locate(tmp_path, begun), 7)
+        recover_runs(store, tmp_path, "dead")
+        assert queue.adopt("new") == 3
+        assert [queue.claim("new").id for __ in runs] == [begun, *waiting]
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(tmp_path):

@@ -10,8 +10,8 @@ from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.languages import N_, _
 from transfer_core.networks import trains_head_only
-from transfer_core.runs import UNFINISHED_STATES, RunRecord, find_last_event
-from transfer_core.training import Ended, compute_difference_interval
+from transfer_core.runs import UNFINISHED_STATES, RunRecord, find_last_event, select_events
+from transfer_core.training import Ended, EpochEnded, compute_difference_interval
 
 PART_TEXTS = {
     "validation": N_("{baseline:.1%} of the validation images against {own:.1%}"),
@@ -71,11 +71,15 @@ def _judge_lead(record: RunRecord) -> str:
 
 def _explain_lead(record: RunRecord) -> str:
     """Say why training more may have brought no more."""
-    ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
+    events = caches.get_run_log(record.id).events()
+    ended = find_last_event(events, Ended)
     if ended is None:
         return ""
-    trained = _(record.config.strategy.what_is_trained)
-    if ended.best_epoch == ended.epochs:
+    trained, best_epoch = _(record.config.strategy.what_is_trained), ended.best_epoch
+    if ended.keeps_mixture(record.config.strategy.optimiser.interpolation):
+        best = [each.epoch for each in select_events(events, EpochEnded) if each.best]
+        best_epoch = best[-1] if best else None
+    if best_epoch == ended.epochs:
         return _(
             "Training {trained} was still improving when it ended: more epochs may help.",
             trained=trained,

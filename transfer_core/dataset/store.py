@@ -92,7 +92,7 @@ def load(home: Path, data_id: str) -> DataSet:
     if not exists(home, data_id):
         raise DataSetError(
             _("There is no such data set."),
-            found=repr(data_id[:40]),
+            found=repr(data_id.removeprefix("?")[:40]),  # `?`: asked for, and not in any store
             remedy=_("Load the images again; it may have been removed."),
         )
     folder = home / "data" / data_id

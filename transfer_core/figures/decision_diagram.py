@@ -17,7 +17,7 @@ from transfer_core.figures.options import (
     describe_expectation,
     describe_knowledge,
     describe_seconds,
-    format_margin,
+    format_interval,
 )
 from transfer_core.languages import N_, _
 
@@ -155,8 +155,8 @@ def _make_cell(
 
 
 def describe_result(result: CaseResult) -> str:
-    """The accuracy of runs with its uncertainty, short: "95.3% ± 0.7"; "*" if shortened."""
-    told = format_margin(result.accuracy, result.margin)
+    """The accuracy of runs with its uncertainty, short: "95.3% (94–96%)"; "*" if shortened."""
+    told = format_interval(result.accuracy, result.low, result.high)
     return f"{told}*" if result.is_shortened else told
 
 

@@ -53,18 +53,18 @@ def describe_expectation(option: "Option") -> str:
 
 
 def describe_accuracy(option: "Option") -> str:
-    """The accuracy with its interval: "93% (91–95%)", or of runs "93.3% ± 2.0"."""
+    """The accuracy with its interval: "93% (91–95%)", or of runs "93.3% (91–95%)"."""
     if option.accuracy is None:
         return _("accuracy unknown")
     if option.runs:
-        return format_margin(option.accuracy, option.accuracy - option.low)
+        return format_interval(option.accuracy, option.low, option.high)
     ends = {"low": 100 * option.low, "high": option.high}
     return _("{accuracy:.0%} ({low:.0f}–{high:.0%})", accuracy=option.accuracy, **ends)
 
 
-def format_margin(accuracy: float, margin: float) -> str:
-    """An accuracy with half its interval, both in [0, 1]: "93.3% ± 2.0"."""
-    return _("{accuracy:.1%} ± {margin:.1f}", accuracy=accuracy, margin=100 * margin)
+def format_interval(accuracy: float, low: float, high: float) -> str:
+    """The accuracy of runs with its interval, all in [0, 1]: "93.3% (91–95%)"."""
+    return _("{accuracy:.1%} ({low:.0f}–{high:.0%})", accuracy=accuracy, low=100 * low, high=high)
 
 
 def describe_knowledge(option: "Option") -> str:

@@ -25,7 +25,8 @@ class CaseResult:
     key: str  # of the option, from `cases.list_strategies`
     runs: tuple[str, ...]  # ids of its finished runs, by their seeds
     accuracy: float  # mean test accuracy, in [0, 1]
-    margin: float  # half the 95 % interval of one run; standard deviation of several
+    low: float  # end of the 95 % interval of one run; of several, a standard deviation below
+    high: float  # the other end; both in [0, 1]
     seconds: float | None  # mean time of a run
     epochs: int  # at most, of the shortest run
     usual_epochs: int  # at most, unless a run is shortened
@@ -112,13 +113,17 @@ def _summarise(key: str, runs: list[RunRecord], usual_epochs: int) -> CaseResult
     accuracies = [run.result.accuracy for run in runs]
     times = [run.seconds for run in runs if run.seconds is not None]
     first = runs[0].result
-    margin = statistics.stdev(accuracies) if len(runs) > 1 else (first.high - first.low) / 2
+    mean, (low, high) = statistics.mean(accuracies), (first.low, first.high)
+    if len(runs) > 1:
+        spread = statistics.stdev(accuracies)
+        low, high = max(0.0, mean - spread), min(1.0, mean + spread)
     epochs = [run.config.strategy.optimiser.epochs for run in runs]
     return CaseResult(
         key,
         tuple(run.id for run in runs),
-        statistics.mean(accuracies),
-        margin,
+        mean,
+        low,
+        high,
         statistics.mean(times) if times else None,
         min(epochs),
         usual_epochs,

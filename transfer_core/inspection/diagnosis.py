@@ -29,21 +29,23 @@ MAX_FALLING_LOSS_RATIO = 0.95  # validation loss over that a fifth earlier: it w
 MIN_IMAGES_FOR_LEAK_CHECK = 50  # a perfect test on fewer images is not suspicious
 
 
-def build_training_history(events: Sequence[RunEvent]) -> TrainingHistory | None:
+def build_training_history(events: Sequence[RunEvent], config: RunConfig) -> TrainingHistory | None:
     """Summarise the log of a run; None if its training has not ended or had no epoch."""
     started, ended = find_last_event(events, Started), find_last_event(events, Ended)
     epochs = {each.epoch: each for each in select_events(events, EpochEnded)}
     if not started or not ended or ended.best_epoch not in epochs:
         return None
-    best = epochs[ended.best_epoch]
+    best, validated = epochs[ended.best_epoch], ended.validation_accuracy
+    is_mixture = ended.keeps_mixture(config.strategy.optimiser.interpolation)
     return TrainingHistory(
         ended.reason,
         ended.best_epoch,
         started.train_images,
         started.validation_images,
         best.train_accuracy,
-        best.validation_accuracy,
+        validated if is_mixture and validated is not None else best.validation_accuracy,
         tuple(each.validation_loss for number, each in sorted(epochs.items()) if number),
+        is_mixture,
     )
 
 

@@ -25,9 +25,10 @@ class TrainingHistory:
     best_epoch: int  # counted from 1; 0 is the head trained alone
     train_images: int
     validation_images: int
-    train_accuracy: float | None  # in the best epoch, during its steps; None for epoch 0
+    train_accuracy: float | None  # during the steps of the best epoch; None for epoch 0
     validation_accuracy: float  # of the final weights
     validation_losses: tuple[float, ...]  # of each epoch, from the first
+    is_mixture: bool = False  # whether the final weights lie between those of start and end
 
 
 def format_points(fraction: float) -> str:

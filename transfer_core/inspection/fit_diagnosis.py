@@ -88,10 +88,20 @@ def _diagnose_underfitting(history: TrainingHistory, config: RunConfig, gap: str
 
 def _describe_gap(history: TrainingHistory, config: RunConfig, low: float, high: float) -> str:
     trained, validated = history.train_accuracy, history.validation_accuracy
-    words = _(
+    told = N_(
         "{trained:.0%} of the training images were right in the epoch that was kept, and "
         "{validated:.0%} of the {images:,} validation images: a gap of {gap} (95 % interval {low} "
-        "to {high}).",
+        "to {high})."
+    )
+    if history.is_mixture:
+        told = N_(
+            "{trained:.0%} of the training images were right in the last epoch, and "
+            "{validated:.0%} of the {images:,} validation images with the weights that were kept, "
+            "which lie between those it began with and those of the end: a gap of {gap} (95 % "
+            "interval {low} to {high})."
+        )
+    words = _(
+        told,
         trained=trained,
         validated=validated,
         images=history.validation_images,

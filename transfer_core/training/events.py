@@ -113,16 +113,25 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The training is over; the weights of the best epoch are restored."""
+    """The training is over; the weights of the best epoch are restored, or a mixture is made."""
 
     reason: EndReason
     epochs: int  # epochs trained
-    best_epoch: int | None  # counted from 1; None if no epoch of this training was kept
+    best_epoch: int | None  # counted from 1, the last of a mixture; None if no epoch was kept
     seconds: float  # of training, without preparing
     images_per_second: float  # mean over training
     changes: tuple[StageChange, ...]
-    validation_accuracy: float | None = None  # of the best epoch, fraction in [0, 1]
+    validation_accuracy: float | None = None  # of the kept weights, fraction in [0, 1]
     explanation: str = ""  # for people: why the training ended before its last epoch
+
+    def keeps_mixture(self, interpolation: float) -> bool:
+        """Return whether the kept weights lie between those of the start and those of the end.
+
+        Args:
+            interpolation: Of the run's settings, the share of the way; 1 keeps the best epoch's.
+        """
+        ended_by_itself = self.reason in ("all epochs", "early stopping")
+        return interpolation < 1 and bool(self.best_epoch) and ended_by_itself
 
 
 Event = (

@@ -44,8 +44,8 @@ def _apply_result(option: Option, result: CaseResult) -> Option:
     return replace(
         option,
         accuracy=result.accuracy,
-        low=max(0.0, result.accuracy - result.margin),
-        high=min(1.0, result.accuracy + result.margin),
+        low=result.low,
+        high=result.high,
         seconds_low=times[0],
         seconds_high=times[1],
         note="",

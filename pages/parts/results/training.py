@@ -28,7 +28,7 @@ def show_training(record: RunRecord) -> None:
     from transfer_core.inspection import build_training_history, diagnose
 
     events = caches.get_run_log(record.id).events()
-    history = build_training_history(events)
+    history = build_training_history(events, record.config)
     st.subheader(_("Training against validation and test"), anchor=False)
     if history is None:
         st.caption(_("No epoch ended, so there is nothing to compare."))

@@ -12,7 +12,7 @@ from pages.shared.sharing import show_shared_note
 from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
 from transfer_core.languages import _
-from transfer_core.runs import RunRecord
+from transfer_core.runs import RunRecord, RunState
 from transfer_core.training import EpochEnded, StageChange, Started
 
 
@@ -44,8 +44,11 @@ def _watch(run_id: str) -> None:
     bar, stop = st.columns([3, 1], vertical_alignment="bottom")
     with bar:
         show_progress_of_run(record)
+    label, icon = _("Stop and keep what was learned"), "stop"
+    if record.state is RunState.queued:  # nothing was learned yet, or it stays as it is
+        label, icon = _("Take it back"), "undo"
     if session.is_own_run(record) and stop.button(
-        _("Stop and keep what was learned"), icon=":material/stop:", key="train_stop"
+        label, icon=f":material/{icon}:", key="train_stop"
     ):
         caches.get_engine().stop(session.own_run(run_id))
     _draw(record)

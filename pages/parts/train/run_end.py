@@ -74,8 +74,21 @@ def _offer_resume(record: RunRecord) -> None:
 
 
 def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
+    if ended.keeps_mixture(record.config.strategy.optimiser.interpolation):
+        return _describe_mixture(ended)
     if ended.best_epoch:
         return _("the weights are those of epoch {epoch}", epoch=ended.best_epoch)
     if not record.result:
         return _("no epoch had ended, so nothing was learned")
     return _("the weights are those of the new layer trained alone, as far as it had come")
+
+
+def _describe_mixture(ended: Ended) -> str:
+    words = _(
+        "the weights lie between those it began with and those of epoch {epoch}",
+        epoch=ended.epochs,
+    )
+    if ended.validation_accuracy is None:
+        return words
+    right = _("right on {share:.1%} of the validation images", share=ended.validation_accuracy)
+    return f"{words}, {right}"

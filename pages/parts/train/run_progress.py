@@ -38,7 +38,7 @@ def _describe_progress(record: RunRecord) -> tuple[float, str]:
     latest, words = caches.read_latest(record), _(STATE_LABELS[record.state][1])
     match record.state:
         case "queued":
-            return 0.0, _describe_wait(record.id, words)
+            return 0.0, _describe_wait(record.id, _describe_interruption(record) or words)
         case "preparing" if (work := latest.get(Preparing)) and work.total == 1:
             return work.done, translate_record_text(work.what)
         case "preparing" if work := latest.get(Preparing):
@@ -58,6 +58,15 @@ def _describe_progress(record: RunRecord) -> tuple[float, str]:
     return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
 
 
+def _describe_interruption(record: RunRecord) -> str:
+    """Say from where a waiting run goes on that had begun before; "" of one that had not."""
+    if not record.attempt:
+        return ""
+    if epoch := caches.get_engine().directory(record.id).find_resume_epoch():
+        return _("Interrupted; goes on from epoch {epoch}", epoch=epoch)
+    return _("Interrupted; goes on where it was")
+
+
 def _describe_wait(run_id: str, words: str) -> str:
     """Add a run's place in the queue, and how long it is expected to wait there."""
     from transfer_core.timing import TimeRange, describe_time_range  # brings torch
@@ -69,7 +78,7 @@ def _describe_wait(run_id: str, words: str) -> str:
     if (seconds := engine.forecast_wait(run_id)) is None:
         return words
     time = describe_time_range(TimeRange(seconds, seconds))
-    return _("{wait}, for about {time}", wait=words, time=time)
+    return _("{wait}, about {time} until it starts", wait=words, time=time)
 
 
 def _format_epoch(record: RunRecord, step: Stepped | None) -> str:
@@ -93,7 +102,7 @@ def _show_metrics(record: RunRecord) -> None:
     speed = _("{n:,.0f}", n=step.images_per_second) if step else "–"
     figures[2].metric(label, speed, help=about)
     figures[3].metric(
-        _("Time left, at most"),
+        _("Time left, about"),
         left,
         help=_("Until the last epoch; early stopping may end it sooner."),
     )

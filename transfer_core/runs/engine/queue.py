@@ -48,9 +48,16 @@ def put_moved_first(order: Sequence[str], turns: Mapping[str, int]) -> tuple[str
 
     Args:
         order: Ids of waiting runs.
-        turns: Each run's turn; it is negative of one that was moved.
+        turns: Each run's turn; it is negative of one that was moved, or was interrupted by a
+            restart.
     """
     return tuple(sorted(order, key=lambda run_id: min(turns[run_id], 0)))
+
+
+def make_front_turn() -> sa.ColumnElement[int]:
+    """Return the turn, as the database computes it, of a run that is to start before all others."""
+    first = sa.select(sa.func.coalesce(sa.func.min(RUNS.c.turn), 0)).scalar_subquery()
+    return sa.func.min(first, 0) - 1
 
 
 def move_to_front(store: RunStore, run_id: str) -> bool:
@@ -60,9 +67,8 @@ def move_to_front(store: RunStore, run_id: str) -> bool:
         RunError: If no run has this id.
     """
     waiting = sa.and_(RUNS.c.id == validate_run_id(run_id), RUNS.c.state == RunState.queued)
-    first = sa.select(sa.func.coalesce(sa.func.min(RUNS.c.turn), 0)).scalar_subquery()
     with store.begin_write() as connection:
-        change = sa.update(RUNS).where(waiting).values(turn=sa.func.min(first, 0) - 1)
+        change = sa.update(RUNS).where(waiting).values(turn=make_front_turn())
         return connection.execute(change).rowcount == 1
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from transfer_core.errors import RunError
 from transfer_core.languages import N_
-from transfer_core.runs.engine.queue import fail_unreadable_run
+from transfer_core.runs.engine.queue import fail_unreadable_run, make_front_turn
 from transfer_core.runs.engine.restart_words import describe_restart
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import read_event_file
@@ -46,9 +46,10 @@ def recover_runs(store: RunStore, home: Path, engine: str, *, leave_jobs: bool =
     """Give every unfinished run of a dead engine its state.
 
     A run that wrote its result has ended as the result says. A run that waited, or has a
-    checkpoint, waits for an engine that resumes runs. A run that cannot be read fails. Any
-    other run is interrupted. If another engine recovers a run at the same time, or a file of a
-    run cannot be read, the other runs are recovered all the same.
+    checkpoint, waits for an engine that resumes runs; one that had begun goes on before those
+    that had not. A run that cannot be read fails. Any other run is interrupted. If another engine
+    recovers a run at the same time, or a file of a run cannot be read, the other runs are
+    recovered all the same.
 
     Args:
         store: The run store.
@@ -80,6 +81,7 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
     restore_events(store, directory, run)
     outcome = directory.read_outcome()
     if outcome is None and _can_resume(run, directory):
+        has_begun = run.state is not RunState.queued
         store.set_state(
             run.id,
             RunState.queued,
@@ -87,6 +89,7 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
             expected_states={run.state},
             expected_engine=run.engine,
             engine=None,
+            **({"turn": make_front_turn()} if has_begun else {}),
         )
         return
     interrupted = Outcome(RunState.interrupted, error=_make_interruption_error(run, directory))
