@@ -6,10 +6,12 @@ import time
 import pytest
 from test_pages import list_texts, own_engine  # noqa: F401
 from test_workspaces import open_as
+from toy_runs import make_config, make_test_result
 
 from pages.parts.class_room import invitation
 from pages.shared import caches, class_keeping
-from transfer_core.workspaces import open_classes, open_workspaces
+from transfer_core.runs import RunState
+from transfer_core.workspaces import Belongings, Task, open_classes, open_workspaces
 from transfer_core.workspaces.classes import password
 
 pytestmark = pytest.mark.real_workspaces
@@ -81,7 +83,29 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     assert teacher.dataframe[0].value["student"].tolist() == ["Student 1"]
     assert "Ada" not in list_texts(teacher)
     student = open_class_page(monkeypatch, secrets[1])
-    assert "of 100 test images are right. Your guess: 0." in list_texts(student)
+    result = engine.get(run.id).result
+    right = sum(row[number] for number, row in enumerate(result.confusion))
+    said = f"{right} of {result.images} test images are right ({result.accuracy:.0%})"
+    assert f"{said}. Your guess: 0%." in list_texts(student)
+    assert not student.number_input  # the first guess stays
+    student.button(key="class_task").click().run()
+    assert len(engine.store.list()) == 2 and not student.exception
+    guesses = caches.get_class_board(class_.id).read(class_)[1]
+    assert [each.guess for each in guesses] == [0, 0]
+
+
+def test_no_guess_is_asked_for_after_the_result(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    teacher, student = (workspaces.find(secret) for secret in secrets)
+    class_ = classes.open(teacher, "7b")
+    classes.join(student, class_.code, "Ada")
+    classes.set_task(teacher, class_.id, Task("token", "ants", "demonstration", "1", time.time()))
+    assert open_class_page(monkeypatch, secrets[1]).number_input
+    runs = Belongings(transfer_home, student).runs
+    run = runs.create(make_config(), "ants", student.id).id
+    runs.set_state(run, RunState.finished, result=make_test_result())
+    app = open_class_page(monkeypatch, secrets[1])
+    assert "7 of 8 test images are right (88%)." in list_texts(app) and not app.number_input
 
 
 def test_a_student_leaves_and_a_teacher_closes_and_deletes(secrets, transfer_home, monkeypatch):
