@@ -27,11 +27,18 @@ REDRAW_SECONDS = 2.5
 
 @st.fragment(run_every=REDRAW_SECONDS)
 def watch_board(class_id: str) -> None:
-    """Draw the board of an open class, anew every few seconds."""
+    """Draw the board of a class that is open or has a run that goes on, anew every few seconds."""
     belongings = session.get_belongings()
     with show_errors():
         class_ = open_classes(belongings.home).get_taught(belongings.workspace, class_id)
     show_board(class_)
+
+
+def has_run_going_on(class_: Class) -> bool:
+    """Whether a run of the class has not ended."""
+    with show_errors():
+        __, runs = caches.get_class_board(class_.id).read(class_)
+    return any(not run.record.state.is_final for run in runs)
 
 
 def show_board(class_: Class) -> None:

@@ -10,6 +10,7 @@ from pages.parts.class_room.board import format_date
 from pages.shared import caches, session
 from pages.shared.class_task import describe_guess, offer_class_task
 from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.live_pace import draw_again
 from transfer_core.languages import N_, _
 from transfer_core.workspaces import open_classes
 
@@ -30,6 +31,28 @@ def show_student(class_: Class, member: Member) -> None:
     """Draw the task of the class, the links to what the student made, and the button to leave."""
     words = _("{nickname} in {name}", nickname=member.nickname, name=class_.name)
     st.subheader(escape_markdown(words), anchor=False)
+    if class_.closed is None:
+        _watch(class_.id)
+    else:
+        _show_task_and_run(class_, member)
+    with st.container(horizontal=True):
+        st.page_link("pages/start.py", label=_("Start"), icon=":material/home:")
+        st.page_link("pages/runs.py", label=_("Your runs"), icon=":material/history:")
+    _offer_leaving(class_)
+
+
+@st.fragment
+def _watch(class_id: str) -> None:
+    """Draw what changes while the class is open, again and again."""
+    draw_again()
+    belongings = session.get_belongings()
+    joined = open_classes(belongings.home).find_joined(belongings.workspace)
+    if joined is None or joined[0].id != class_id or joined[0].closed is not None:
+        st.rerun()  # once: the page then draws another place, without a timer
+    _show_task_and_run(*joined)
+
+
+def _show_task_and_run(class_: Class, member: Member) -> None:
     if class_.closed is not None:
         st.info(
             _(
@@ -45,10 +68,6 @@ def show_student(class_: Class, member: Member) -> None:
     if run and run.created >= member.joined:
         _show_newest_run(run, open_classes(session.get_belongings().home).list_guesses(class_.id))
     offer_class_task(once=False)
-    with st.container(horizontal=True):
-        st.page_link("pages/start.py", label=_("Start"), icon=":material/home:")
-        st.page_link("pages/runs.py", label=_("Your runs"), icon=":material/history:")
-    _offer_leaving(class_)
 
 
 def _show_newest_run(run: RunRecord, guesses: Sequence[Guess]) -> None:

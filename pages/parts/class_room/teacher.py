@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.class_room.board import format_date, show_board, watch_board
+from pages.parts.class_room.board import (
+    format_date,
+    has_run_going_on,
+    show_board,
+    watch_board,
+)
 from pages.parts.class_room.handing_out import offer_handing_out, show_handed_out
 from pages.parts.class_room.invitation import show_invitation
 from pages.shared import caches, session
@@ -109,6 +114,7 @@ def _show_closed_class(class_: Class) -> None:
             ),
             width="content",
         )
+        _offer_hiding(class_)
         _offer_csv(class_)
         with st.popover(_("Delete now"), icon=":material/delete_forever:"):
             st.write(_("Deletes what everybody made in this class, for good."))
@@ -121,7 +127,10 @@ def _show_closed_class(class_: Class) -> None:
             own = open_classes(belongings.home).get_taught(belongings.workspace, class_.id)
             delete_class(belongings.home, caches.get_engine(), own)
         st.rerun()
-    show_board(class_)
+    if has_run_going_on(class_):
+        watch_board(class_.id)
+    else:
+        show_board(class_)
 
 
 def offer_opening() -> None:
