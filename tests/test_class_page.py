@@ -40,6 +40,13 @@ def list_keys(app) -> set[str]:
     return {each.key for each in (*app.button, *app.text_input, *app.toggle) if each.key}
 
 
+def is_code_in_sight(app, code: str) -> bool:
+    """Whether the code and the address with it are drawn, unfolded."""
+    folded = [each for popover in app.get("popover") for each in popover.get("html")]
+    drawn = [each.proto.body for each in app.get("html") if each not in folded]
+    return any(code in each for each in drawn) and f"?class={code}" in app.code[0].value
+
+
 def join_by_page(monkeypatch, secret, code, nickname="Ada"):
     app = open_class_page(monkeypatch, secret, **{"class": code})
     assert app.text_input(key="class_code").value == code
@@ -58,7 +65,8 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     teacher.text_input(key="class_password").set_value(password.make_password())
     next(each for each in teacher.button if each.label == "Open the class").click().run()
     (class_,) = open_classes(transfer_home).list_all()
-    assert class_.code in list_texts(teacher) and "Nobody has joined" in list_texts(teacher)
+    assert "Nobody has joined" in list_texts(teacher)
+    assert is_code_in_sight(teacher, class_.code)
     assert teacher.get("image")  # the QR code
 
     student = join_by_page(monkeypatch, secrets[1], class_.code)
@@ -67,6 +75,7 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
 
     teacher = open_class_page(monkeypatch, secrets[0])
     assert teacher.dataframe[0].value["student"].tolist() == ["Ada"]
+    assert is_code_in_sight(teacher, class_.code)  # still
     teacher.selectbox(key="class_way").set_value("1")
     next(each for each in teacher.button if each.label == "Hand it to all").click().run()
     assert not teacher.exception and "Handed out: Plankton" in list_texts(teacher)

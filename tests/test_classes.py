@@ -5,6 +5,7 @@ import io
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from test_pages import own_engine  # noqa: F401
@@ -228,7 +229,10 @@ def test_a_guess_counts_for_the_task_it_was_made_for(classes, people, opened, tr
     runs = board.read(_get(classes, teacher, opened))[1]
     guesses = {run.record.id: run.guess for run in runs}
     assert guesses == {before: None, after: 0.75, again: 0.75, of_next_task: None}
-    assert [row["guess"] for row in csv.DictReader(io.StringIO(write_results_csv(runs)))] == [
+    assert [
+        row["guess"]
+        for row in csv.DictReader(io.StringIO(write_results_csv(runs, hidden=False, word="")))
+    ] == [
         "",
         "0.7500",
         "0.7500",
@@ -288,9 +292,31 @@ def test_results_are_compared_on_one_data_set_and_cells_are_no_formulas(
     start_run(people[2])
     runs = ClassBoard(transfer_home).read(opened)[1]
     assert len(select_results(runs)) == 2
-    rows = list(csv.DictReader(io.StringIO(write_results_csv(runs))))
+    rows = list(csv.DictReader(io.StringIO(write_results_csv(runs, hidden=False, word=""))))
     assert [row["student"] for row in rows] == ['\'=HYPERLINK("x")'] * 2 + ["nick 1"]
     assert [row["test_accuracy"] for row in rows] == ["0.5000", "1.0000", ""]
+    numbered = write_results_csv(runs, hidden=True, word="Student")
+    rows = list(csv.DictReader(io.StringIO(numbered)))
+    assert [row["student"] for row in rows] == ["Student 1", "Student 1", "Student 2"]
+    assert "HYPERLINK" not in numbered and "nick" not in numbered
+
+
+def test_results_are_compared_on_the_data_set_of_the_task_once_it_has_any(
+    classes, people, opened, transfer_home
+):
+    teacher, ada, bob = people
+    for __ in range(2):
+        finish_run(ada)
+    hand_out(teacher, opened.id, get_own_ids(teacher)[2], "secret 0", "demonstration", None)
+    class_ = _get(classes, teacher, opened)
+    board = ClassBoard(transfer_home)
+    before = board.read(class_)[1]
+    assert select_results(before, class_.task) == before and len(before) == 2
+    of_task = replace(make_config(), data_id=class_.task.data_id)
+    run = bob.runs.create(of_task, "class run", bob.workspace.id).id
+    assert select_results(board.read(class_)[1], class_.task) == before  # no result yet
+    bob.runs.set_state(run, RunState.finished, result=make_test_result())
+    assert [each.record.id for each in select_results(board.read(class_)[1], class_.task)] == [run]
 
 
 def test_the_spread_is_told_in_words_and_takes_no_name_for_markup():

@@ -22,7 +22,7 @@ from transfer_core.runs import (
 )
 from transfer_core.training import EpochEnded
 from transfer_core.workspaces.belongings import Belongings
-from transfer_core.workspaces.classes.records import Class, Guess, Member
+from transfer_core.workspaces.classes.records import Class, Guess, Member, Task
 from transfer_core.workspaces.classes.store import open_classes
 
 
@@ -138,12 +138,16 @@ def name_student(run: ClassRun | BoardRow, *, hidden: bool, word: str) -> str:
     return f"{word} {run.number}" if hidden else run.student
 
 
-def select_results(runs: Sequence[ClassRun]) -> tuple[ClassRun, ...]:
-    """The runs with a test accuracy on the data set that most of them are on, to be compared."""
+def select_results(runs: Sequence[ClassRun], task: Task | None = None) -> tuple[ClassRun, ...]:
+    """The runs with a test accuracy on one data set, to be compared.
+
+    It is that of the task; without a result on that, the one that most of the runs are on.
+    """
     done = [run for run in runs if run.record.result]
     on = [run.record.config.data_id for run in done]
-    most = max(on, key=on.count, default=None)
-    return tuple(run for run in done if run.record.config.data_id == most)
+    of_task = task and task.data_id
+    chosen = of_task if of_task in on else max(on, key=on.count, default=None)
+    return tuple(run for run in done if run.record.config.data_id == chosen)
 
 
 CSV_COLUMNS = (
@@ -164,13 +168,20 @@ CSV_COLUMNS = (
 )
 
 
-def write_results_csv(runs: Sequence[ClassRun]) -> str:
-    """All runs of a class for a spreadsheet, one line each; accuracies in [0, 1]."""
+def write_results_csv(runs: Sequence[ClassRun], *, hidden: bool, word: str) -> str:
+    """All runs of a class for a spreadsheet, one line each; accuracies in [0, 1].
+
+    Args:
+        runs: Of the class.
+        hidden: Whether names are hidden.
+        word: Stands before a student's number then.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
     for run in runs:
-        writer.writerow(map(_write_cell, _list_cells(run)))
+        student = name_student(run, hidden=hidden, word=word)
+        writer.writerow(map(_write_cell, (student, *_list_cells(run))))
     return text.getvalue()
 
 
@@ -178,7 +189,6 @@ def _list_cells(run: ClassRun) -> tuple[object, ...]:
     record, strategy = run.record, run.record.config.strategy
     told, result = record.expectation, record.result
     return (
-        run.student,
         datetime.fromtimestamp(record.created).isoformat(" ", "seconds"),
         run.data_name,
         record.config.network,

@@ -22,6 +22,9 @@ class Task:
     network: str  # its name
     option: str | None  # the way to train, a key of `cases.list_strategies`; None: they decide
     given: float  # seconds since 1970
+    data_id: str | None = (
+        None  # of the data set in the store; None if handed out by an older version
+    )
 
 
 @dataclass(frozen=True, slots=True)
