@@ -2,14 +2,22 @@
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
+from streamlit.runtime.scriptrunner import RerunData
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
+from streamlit.testing.v1 import local_script_runner
 from test_pages import list_texts, own_engine  # noqa: F401
 from test_workspaces import open_as
+from toy_runs import make_config, make_test_result
 
 from pages.parts.class_room import invitation
+from pages.parts.class_room import student as student_card
+from pages.parts.class_room import teacher as teacher_parts
 from pages.shared import caches, class_keeping
-from transfer_core.workspaces import open_classes, open_workspaces
+from transfer_core.runs import RunState
+from transfer_core.workspaces import Belongings, Task, open_classes, open_workspaces
 from transfer_core.workspaces.classes import password
 
 pytestmark = pytest.mark.real_workspaces
@@ -32,6 +40,13 @@ def list_keys(app) -> set[str]:
     return {each.key for each in (*app.button, *app.text_input, *app.toggle) if each.key}
 
 
+def is_code_in_sight(app, code: str) -> bool:
+    """Whether the code and the address with it are drawn, unfolded."""
+    folded = [each for popover in app.get("popover") for each in popover.get("html")]
+    drawn = [each.proto.body for each in app.get("html") if each not in folded]
+    return any(code in each for each in drawn) and f"?class={code}" in app.code[0].value
+
+
 def join_by_page(monkeypatch, secret, code, nickname="Ada"):
     app = open_class_page(monkeypatch, secret, **{"class": code})
     assert app.text_input(key="class_code").value == code
@@ -50,7 +65,8 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     teacher.text_input(key="class_password").set_value(password.make_password())
     next(each for each in teacher.button if each.label == "Open the class").click().run()
     (class_,) = open_classes(transfer_home).list_all()
-    assert class_.code in list_texts(teacher) and "Nobody has joined" in list_texts(teacher)
+    assert "Nobody has joined" in list_texts(teacher)
+    assert is_code_in_sight(teacher, class_.code)
     assert teacher.get("image")  # the QR code
 
     student = join_by_page(monkeypatch, secrets[1], class_.code)
@@ -59,6 +75,7 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
 
     teacher = open_class_page(monkeypatch, secrets[0])
     assert teacher.dataframe[0].value["student"].tolist() == ["Ada"]
+    assert is_code_in_sight(teacher, class_.code)  # still
     teacher.selectbox(key="class_way").set_value("1")
     next(each for each in teacher.button if each.label == "Hand it to all").click().run()
     assert not teacher.exception and "Handed out: Plankton" in list_texts(teacher)
@@ -81,7 +98,79 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     assert teacher.dataframe[0].value["student"].tolist() == ["Student 1"]
     assert "Ada" not in list_texts(teacher)
     student = open_class_page(monkeypatch, secrets[1])
-    assert "of 100 test images are right. Your guess: 0." in list_texts(student)
+    result = engine.get(run.id).result
+    right = sum(row[number] for number, row in enumerate(result.confusion))
+    said = f"{right} of {result.images} test images are right ({result.accuracy:.0%})"
+    assert f"{said}. Your guess: 0%." in list_texts(student)
+    assert not student.number_input  # the first guess stays
+    student.button(key="class_task").click().run()
+    assert len(engine.store.list()) == 2 and not student.exception
+    guesses = caches.get_class_board(class_.id).read(class_)[1]
+    assert [each.guess for each in guesses] == [0, 0]
+
+
+def test_a_student_who_waits_sees_the_task_when_it_is_handed_out(
+    secrets, transfer_home, monkeypatch
+):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    teacher, student = (workspaces.find(secret) for secret in secrets)
+    class_ = classes.open(teacher, "7b")
+    classes.join(student, class_.code, "Ada")
+    fragments = []
+    monkeypatch.setattr(
+        student_card, "draw_again", lambda: fragments.append(ThreadState.get().fragment_id)
+    )
+    app = open_class_page(monkeypatch, secrets[1])
+    assert "will hand you a task" in list_texts(app) and len(fragments) == 1 and fragments[0]
+    classes.set_task(teacher, class_.id, Task("token", "ants", "demonstration", "1", time.time()))
+    make_timer(monkeypatch, fragments[0])
+    app.run()
+    assert "hands you ants" in list_texts(app) and "will hand you" not in list_texts(app)
+    assert len(fragments) == 2 and not app.subheader  # the fragment alone
+    classes.close(teacher, class_.id)
+    app.run()
+    assert "The class is closed" in list_texts(app) and len(fragments) == 3  # no timer any more
+
+
+def make_timer(monkeypatch, fragment_id: str) -> None:
+    """Let an AppTest run one fragment from now on, as its timer does."""
+    monkeypatch.setattr(
+        local_script_runner, "RerunData", partial(RerunData, fragment_id_queue=[fragment_id])
+    )
+
+
+def test_the_board_of_a_closed_class_is_live_while_a_run_goes_on(
+    secrets, transfer_home, monkeypatch
+):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    teacher, student = (workspaces.find(secret) for secret in secrets)
+    class_ = classes.open(teacher, "7b")
+    classes.join(student, class_.code, "Ada")
+    runs = Belongings(transfer_home, student).runs
+    run = runs.create(make_config(), "ants", student.id, engine="nobody's").id
+    runs.set_state(run, RunState.training)
+    classes.close(teacher, class_.id)
+    watched = []
+    monkeypatch.setattr(teacher_parts, "watch_board", watched.append)
+    open_class_page(monkeypatch, secrets[0])
+    assert watched == [class_.id]
+    runs.set_state(run, RunState.finished, result=make_test_result())
+    app = open_class_page(monkeypatch, secrets[0])
+    assert watched == [class_.id] and app.dataframe[0].value["now"].tolist() == ["finished"]
+
+
+def test_no_guess_is_asked_for_after_the_result(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    teacher, student = (workspaces.find(secret) for secret in secrets)
+    class_ = classes.open(teacher, "7b")
+    classes.join(student, class_.code, "Ada")
+    classes.set_task(teacher, class_.id, Task("token", "ants", "demonstration", "1", time.time()))
+    assert open_class_page(monkeypatch, secrets[1]).number_input
+    runs = Belongings(transfer_home, student).runs
+    run = runs.create(make_config(), "ants", student.id).id
+    runs.set_state(run, RunState.finished, result=make_test_result())
+    app = open_class_page(monkeypatch, secrets[1])
+    assert "7 of 8 test images are right (88%)." in list_texts(app) and not app.number_input
 
 
 def test_a_student_leaves_and_a_teacher_closes_and_deletes(secrets, transfer_home, monkeypatch):
@@ -94,6 +183,7 @@ def test_a_student_leaves_and_a_teacher_closes_and_deletes(secrets, transfer_hom
     teacher = open_class_page(monkeypatch, secrets[0])
     teacher.button(key="class_close").click().run()
     assert "closed, will be deleted on" in list_texts(teacher)
+    assert f"class_hidden_{class_.id}" in list_keys(teacher)
     student = open_class_page(monkeypatch, secrets[1])
     assert "The class is closed" in list_texts(student) and "class_code" in list_keys(student)
     teacher = open_class_page(monkeypatch, secrets[0])

@@ -2,7 +2,10 @@
 
 import csv
 import io
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from test_pages import own_engine  # noqa: F401
@@ -22,6 +25,7 @@ from transfer_core.runs.launch import make_run_config
 from transfer_core.workspaces import (
     Belongings,
     ClassBoard,
+    Guess,
     check_password,
     close_class,
     delete_class,
@@ -218,9 +222,61 @@ def test_a_guess_counts_for_the_task_it_was_made_for(classes, people, opened, tr
     board = ClassBoard(transfer_home)
     guesses = {run.record.id: run.guess for run in board.read(_get(classes, teacher, opened))[1]}
     assert guesses == {before: None, after: 0.75}
+    classes.keep_guess(ada.workspace, opened.id, 0.25)  # the first one stays
+    again = start_run(ada)
     hand_out(teacher, opened.id, data_id, "secret 0", "demonstration", None)
+    of_next_task = start_run(ada)
     runs = board.read(_get(classes, teacher, opened))[1]
-    assert {run.guess for run in runs} == {None}
+    guesses = {run.record.id: run.guess for run in runs}
+    assert guesses == {before: None, after: 0.75, again: 0.75, of_next_task: None}
+    assert [
+        row["guess"]
+        for row in csv.DictReader(io.StringIO(write_results_csv(runs, hidden=False, word="")))
+    ] == [
+        "",
+        "0.7500",
+        "0.7500",
+        "",
+    ]
+
+
+def test_the_guesses_of_an_older_database_are_kept(tmp_path):
+    task = '{"token": "t", "name": "n", "network": "n", "option": null, "given": 20.0}'
+    with closing(sqlite3.connect(tmp_path / "workspaces.db")) as old:
+        old.executescript(f"""
+CREATE TABLE workspaces (
+    id TEXT PRIMARY KEY, created REAL NOT NULL, seen REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE classes (
+    id TEXT PRIMARY KEY, code TEXT NOT NULL UNIQUE, name TEXT NOT NULL, teacher TEXT NOT NULL,
+    created REAL NOT NULL, closed REAL, delete_after_days INTEGER NOT NULL,
+    names_hidden INTEGER NOT NULL, task TEXT
+) WITHOUT ROWID;
+CREATE TABLE members (
+    class TEXT NOT NULL REFERENCES classes ON DELETE CASCADE,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    nickname TEXT NOT NULL, joined REAL NOT NULL, left_at REAL, guess REAL, guessed REAL,
+    PRIMARY KEY (class, workspace)
+) WITHOUT ROWID;
+CREATE INDEX members_by_workspace ON members (workspace);
+INSERT INTO workspaces VALUES ('ada', 1, 1), ('bob', 1, 1), ('cem', 1, 1);
+INSERT INTO classes VALUES ('7b', 'ACDEFG', '7b', 'teacher', 1, NULL, 30, 0, '{task}');
+INSERT INTO members VALUES
+    ('7b', 'ada', 'Ada', 2, NULL, 0.5, 10), ('7b', 'bob', 'Bob', 3, 4, 0.75, 25),
+    ('7b', 'cem', 'Cem', 5, NULL, NULL, NULL);
+PRAGMA user_version = 1;
+""")
+    for __ in range(2):  # the second opening changes nothing
+        classes = store.ClassStore(tmp_path)
+        open_workspaces.cache_clear()
+        members = [(each.nickname, each.joined, each.left) for each in classes.list_members("7b")]
+        assert members == [("Ada", 2, None), ("Bob", 3, 4), ("Cem", 5, None)]
+        assert classes.list_guesses("7b") == (
+            Guess("ada", 10, 0.5, 10, 20),
+            Guess("bob", 20, 0.75, 25, None),
+        )
+    classes.forget_member("7b", "ada")
+    assert [each.workspace for each in classes.list_guesses("7b")] == ["bob"]
 
 
 def _get(classes, teacher, class_):
@@ -236,9 +292,31 @@ def test_results_are_compared_on_one_data_set_and_cells_are_no_formulas(
     start_run(people[2])
     runs = ClassBoard(transfer_home).read(opened)[1]
     assert len(select_results(runs)) == 2
-    rows = list(csv.DictReader(io.StringIO(write_results_csv(runs))))
+    rows = list(csv.DictReader(io.StringIO(write_results_csv(runs, hidden=False, word=""))))
     assert [row["student"] for row in rows] == ['\'=HYPERLINK("x")'] * 2 + ["nick 1"]
     assert [row["test_accuracy"] for row in rows] == ["0.5000", "1.0000", ""]
+    numbered = write_results_csv(runs, hidden=True, word="Student")
+    rows = list(csv.DictReader(io.StringIO(numbered)))
+    assert [row["student"] for row in rows] == ["Student 1", "Student 1", "Student 2"]
+    assert "HYPERLINK" not in numbered and "nick" not in numbered
+
+
+def test_results_are_compared_on_the_data_set_of_the_task_once_it_has_any(
+    classes, people, opened, transfer_home
+):
+    teacher, ada, bob = people
+    for __ in range(2):
+        finish_run(ada)
+    hand_out(teacher, opened.id, get_own_ids(teacher)[2], "secret 0", "demonstration", None)
+    class_ = _get(classes, teacher, opened)
+    board = ClassBoard(transfer_home)
+    before = board.read(class_)[1]
+    assert select_results(before, class_.task) == before and len(before) == 2
+    of_task = replace(make_config(), data_id=class_.task.data_id)
+    run = bob.runs.create(of_task, "class run", bob.workspace.id).id
+    assert select_results(board.read(class_)[1], class_.task) == before  # no result yet
+    bob.runs.set_state(run, RunState.finished, result=make_test_result())
+    assert [each.record.id for each in select_results(board.read(class_)[1], class_.task)] == [run]
 
 
 def test_the_spread_is_told_in_words_and_takes_no_name_for_markup():

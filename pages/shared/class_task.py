@@ -46,9 +46,8 @@ def _show_task(class_: Class, task: Task) -> None:
                 way=escape_markdown(describe_way(task)),
             )
         )
-        guess = middle.number_input(
-            _("Your guess: right of 100 test images"), 0, 100, None, key=f"class_guess_{task.given}"
-        )
+        with middle:
+            guess = _ask_for_guess(class_, task)
         if right.button(
             _("Train it") if _find_strategy(task) else _("Open it"),
             type="primary",
@@ -57,6 +56,25 @@ def _show_task(class_: Class, task: Task) -> None:
             width="stretch",
         ):
             _open_task(class_, guess)
+
+
+def _ask_for_guess(class_: Class, task: Task) -> int | None:
+    """Ask how many of 100 images will be right, once and before a result; returns a new guess."""
+    belongings = session.get_belongings()
+    guesses = open_classes(belongings.home).list_guesses(class_.id)
+    for each in guesses:
+        if (each.workspace, each.task) == (belongings.workspace.id, task.given):
+            st.markdown(describe_guess(each.guess))
+            return None
+    if any(run.created >= task.given and run.result for run in session.list_runs()):
+        return None
+    label = _("Your guess: right of 100 test images")
+    return st.number_input(label, 0, 100, None, key=f"class_guess_{task.given}")
+
+
+def describe_guess(guess: float) -> str:
+    """Say what a student guessed; a fraction in [0, 1]."""
+    return _("Your guess: {guess:.0%}.", guess=guess)
 
 
 def _open_task(class_: Class, guess: int | None) -> None:

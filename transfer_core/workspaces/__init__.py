@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "classes.records": [
             "Class",
             "DAYS_KEPT",
+            "Guess",
             "MAX_DAYS_KEPT",
             "MAX_NAME_LENGTH",
             "Member",

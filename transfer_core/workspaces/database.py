@@ -10,9 +10,22 @@ from transfer_core.languages import _
 from transfer_core.system import require_known_version
 
 # Version of the tables below, stored as SQLite's user_version.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-_TABLES = """
+_GUESSES = """
+CREATE TABLE guesses (
+    class TEXT NOT NULL,
+    workspace TEXT NOT NULL,
+    task REAL NOT NULL,  -- when it was given
+    guess REAL NOT NULL,
+    guessed REAL NOT NULL,
+    ended REAL,  -- when the next task was given
+    PRIMARY KEY (class, workspace, task),
+    FOREIGN KEY (class, workspace) REFERENCES members ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+
+_TABLES = f"""
 CREATE TABLE workspaces (
     id TEXT PRIMARY KEY, created REAL NOT NULL, seen REAL NOT NULL
 ) WITHOUT ROWID;
@@ -55,16 +68,38 @@ CREATE TABLE members (
     nickname TEXT NOT NULL,
     joined REAL NOT NULL,
     left_at REAL,
-    guess REAL,
-    guessed REAL,
     PRIMARY KEY (class, workspace)
 ) WITHOUT ROWID;
 CREATE INDEX members_by_workspace ON members (workspace);
-"""
+{_GUESSES}"""
+
+_MIGRATIONS = {  # statements that turn the tables of a version into those of the next
+    # A member had one guess, which the guess for the next task took the place of.
+    1: f"""
+ALTER TABLE members RENAME TO old_members;
+CREATE TABLE members (
+    class TEXT NOT NULL REFERENCES classes ON DELETE CASCADE,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    nickname TEXT NOT NULL,
+    joined REAL NOT NULL,
+    left_at REAL,
+    PRIMARY KEY (class, workspace)
+) WITHOUT ROWID;
+INSERT INTO members SELECT class, workspace, nickname, joined, left_at FROM old_members;
+{_GUESSES}INSERT INTO guesses SELECT
+    class, workspace, MIN(guessed, given), guess, guessed, IIF(guessed < given, given, NULL)
+FROM (
+    SELECT old_members.*, COALESCE(json_extract(classes.task, '$.given'), guessed) AS given
+    FROM old_members JOIN classes ON classes.id = class WHERE guess IS NOT NULL
+);
+DROP TABLE old_members;
+CREATE INDEX members_by_workspace ON members (workspace);
+""",
+}
 
 
 def create_tables(path: Path) -> None:
-    """Create the tables, unless they are there; one process at a time.
+    """Create the tables, or change those of an older version; one process at a time.
 
     Raises:
         WorkspaceError: If a newer version of this program made them.
@@ -76,6 +111,9 @@ def create_tables(path: Path) -> None:
             connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
             statements = f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             connection.executescript(statements)
+        for number in range(version, SCHEMA_VERSION) if version else ():
+            statements = f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+            connection.executescript(statements)  # all or nothing
 
 
 @contextmanager

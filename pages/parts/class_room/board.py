@@ -4,7 +4,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.parts.class_room.invitation import show_invitation
+from pages.parts.class_room.invitation import show_qr_code
 from pages.parts.runs.runs_table import STATE_NAMES
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_figure
@@ -20,6 +20,7 @@ from transfer_core.workspaces import (
     name_student,
     open_classes,
     select_results,
+    write_results_csv,
 )
 
 REDRAW_SECONDS = 2.5
@@ -27,11 +28,18 @@ REDRAW_SECONDS = 2.5
 
 @st.fragment(run_every=REDRAW_SECONDS)
 def watch_board(class_id: str) -> None:
-    """Draw the board of an open class, anew every few seconds."""
+    """Draw the board of a class that is open or has a run that goes on, anew every few seconds."""
     belongings = session.get_belongings()
     with show_errors():
         class_ = open_classes(belongings.home).get_taught(belongings.workspace, class_id)
     show_board(class_)
+
+
+def has_run_going_on(class_: Class) -> bool:
+    """Whether a run of the class has not ended."""
+    with show_errors():
+        __, runs = caches.get_class_board(class_.id).read(class_)
+    return any(not run.record.state.is_final for run in runs)
 
 
 def show_board(class_: Class) -> None:
@@ -45,12 +53,12 @@ def show_board(class_: Class) -> None:
     if not rows:
         st.caption(_("Nobody has joined yet."))
         if class_.closed is None:
-            show_invitation(class_)
+            show_qr_code(class_)
         return
     row = _show_rows(class_, rows)
     if row and row.run and not row.run.record.state.is_final:
         _offer_actions(class_, row.run)
-    _show_spread(class_, select_results(runs))
+    _show_spread(class_, select_results(runs, class_.task))
 
 
 def _show_rows(class_: Class, rows: tuple[BoardRow, ...]) -> BoardRow | None:
@@ -102,6 +110,12 @@ def _make_row(class_: Class, row: BoardRow) -> dict:
         "told": f"{told.low:.0%} – {told.high:.0%}" if has_interval else None,
         "test": result and 100 * result.accuracy,
     }
+
+
+def write_csv(class_: Class) -> str:
+    """The runs of a class for a spreadsheet, with the names that the board shows."""
+    runs = caches.get_class_board(class_.id).read(class_)[1]
+    return write_results_csv(runs, hidden=class_.names_hidden, word=_("Student"))
 
 
 def _name(class_: Class, each: BoardRow | ClassRun) -> str:

@@ -15,14 +15,12 @@ CODE_SIZE = "3.5rem; letter-spacing: 0.1em"  # to be read from the last row
 QR_PIXELS = 340
 
 
-def show_invitation(class_: Class) -> None:
-    """Draw the code, the QR code and the address that lead into an open class."""
+def show_qr_code(class_: Class) -> None:
+    """Draw the QR code of the address that leads into an open class, and who cannot open it."""
     url = _build_url(class_.code)
-    drawn = segno.make(url, error="m").svg_inline(scale=7, border=3, light="white")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<strong style="font-size: {CODE_SIZE}">{class_.code}</strong>', width="content")
-        st.image(drawn, alt=_("QR code of the address below"), width=QR_PIXELS)
-    st.code(url, language=None, wrap_lines=True)
+    drawn = segno.make(url, error="m")
+    image = drawn.svg_inline(scale=7, border=3, light="white")
+    st.image(image, alt=_("QR code of the address with the class's code"), width=QR_PIXELS)
     if urlsplit(url).hostname in LOCAL_HOSTS:
         st.warning(
             _(
@@ -31,6 +29,14 @@ def show_invitation(class_: Class) -> None:
             ),
             icon=":material/wifi_off:",
         )
+
+
+def show_invitation(class_: Class) -> None:
+    """Draw the code and the address that lead into an open class, in one line."""
+    url = _build_url(class_.code)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<strong style="font-size: {CODE_SIZE}">{class_.code}</strong>', width="content")
+        st.code(url, language=None, wrap_lines=True)
 
 
 def _build_url(code: str) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.class_room.board import format_date, show_board, watch_board
+from pages.parts.class_room.board import (
+    format_date,
+    has_run_going_on,
+    show_board,
+    watch_board,
+    write_csv,
+)
 from pages.parts.class_room.handing_out import offer_handing_out, show_handed_out
-from pages.parts.class_room.invitation import show_invitation
+from pages.parts.class_room.invitation import show_invitation, show_qr_code
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.languages import _
@@ -20,7 +27,6 @@ from transfer_core.workspaces import (
     check_password,
     close_class,
     open_classes,
-    write_results_csv,
 )
 
 if TYPE_CHECKING:
@@ -49,16 +55,14 @@ def show_teaching(taught: Sequence[Class]) -> None:
 
 def _show_open_class(class_: Class) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            _("### {name} · code **{code}**", name=escape_markdown(class_.name), code=class_.code),
-            width="content",
-        )
+        st.markdown(f"### {escape_markdown(class_.name)}", width="content")
         with st.popover(_("QR code"), icon=":material/qr_code_2:"):
-            show_invitation(class_)
+            show_qr_code(class_)
         offer_handing_out(class_)
         _offer_hiding(class_)
         _offer_csv(class_)
         _offer_closing(class_)
+    show_invitation(class_)
     show_handed_out(class_)
     watch_board(class_.id)
 
@@ -76,7 +80,7 @@ def _offer_hiding(class_: Class) -> None:
 def _offer_csv(class_: Class) -> None:
     st.download_button(
         _("Results as CSV"),
-        lambda: write_results_csv(caches.get_class_board(class_.id).read(class_)[1]),
+        partial(write_csv, class_),
         file_name="class.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -109,6 +113,7 @@ def _show_closed_class(class_: Class) -> None:
             ),
             width="content",
         )
+        _offer_hiding(class_)
         _offer_csv(class_)
         with st.popover(_("Delete now"), icon=":material/delete_forever:"):
             st.write(_("Deletes what everybody made in this class, for good."))
@@ -121,7 +126,10 @@ def _show_closed_class(class_: Class) -> None:
             own = open_classes(belongings.home).get_taught(belongings.workspace, class_.id)
             delete_class(belongings.home, caches.get_engine(), own)
         st.rerun()
-    show_board(class_)
+    if has_run_going_on(class_):
+        watch_board(class_.id)
+    else:
+        show_board(class_)
 
 
 def offer_opening() -> None:

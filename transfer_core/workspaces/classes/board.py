@@ -22,7 +22,7 @@ from transfer_core.runs import (
 )
 from transfer_core.training import EpochEnded
 from transfer_core.workspaces.belongings import Belongings
-from transfer_core.workspaces.classes.records import Class, Member
+from transfer_core.workspaces.classes.records import Class, Guess, Member, Task
 from transfer_core.workspaces.classes.store import open_classes
 
 
@@ -35,7 +35,7 @@ class ClassRun:
     record: RunRecord
     data_name: str
     live_accuracy: float | None  # on the validation images, while it trains
-    guess: float | None  # of the student, for this task, before the run
+    guess: float | None  # of the student, for the task of the run, before the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class ClassBoard:
 
     def read(self, class_: Class) -> tuple[tuple[BoardRow, ...], tuple[ClassRun, ...]]:
         """Return a row for each student, in the order of joining, and all runs, oldest first."""
-        members = open_classes(self._home).list_members(class_.id)
+        classes = open_classes(self._home)
+        members, guesses = classes.list_members(class_.id), classes.list_guesses(class_.id)
         by_owner = {m.workspace: (number, m) for number, m in enumerate(members, 1)}
         heads = [
             head
@@ -94,7 +95,7 @@ class ClassBoard:
             if head.deleted is None and is_of_class(head, by_owner[head.owner][1], class_)
         ]
         with self._lock:
-            read = [self._read_run(head, *by_owner[head.owner], class_) for head in heads]
+            read = [self._read_run(head, *by_owner[head.owner], guesses) for head in heads]
             there = {head.id for head in heads}
             self._records = {key: each for key, each in self._records.items() if key in there}
         runs = [run for run in read if run is not None]
@@ -106,18 +107,16 @@ class ClassBoard:
         return tuple(rows), tuple(runs)
 
     def _read_run(
-        self, head: RunHead, number: int, member: Member, class_: Class
+        self, head: RunHead, number: int, member: Member, guesses: Sequence[Guess]
     ) -> ClassRun | None:
         record = self._records.get(head.id)
         if record is None or record.state is not head.state:
             record = self._records[head.id] = self._store.read(head.id)
         if not isinstance(record, RunRecord):
             return None
-        guess = None
-        if class_.task and (member.guessed or 0) >= class_.task.given:
-            guess = member.guess if record.created >= member.guessed else None
+        made = (each.guess for each in guesses if each.is_for(head.owner, head.created))
         data_name, live = self._find_data_name(record.config.data_id), self._read_live(head)
-        return ClassRun(member.nickname, number, record, data_name, live, guess)
+        return ClassRun(member.nickname, number, record, data_name, live, next(made, None))
 
     def _read_live(self, head: RunHead) -> float | None:
         if head.state not in ACTIVE_STATES:
@@ -139,12 +138,16 @@ def name_student(run: ClassRun | BoardRow, *, hidden: bool, word: str) -> str:
     return f"{word} {run.number}" if hidden else run.student
 
 
-def select_results(runs: Sequence[ClassRun]) -> tuple[ClassRun, ...]:
-    """The runs with a test accuracy on the data set that most of them are on, to be compared."""
+def select_results(runs: Sequence[ClassRun], task: Task | None = None) -> tuple[ClassRun, ...]:
+    """The runs with a test accuracy on one data set, to be compared.
+
+    It is that of the task; without a result on that, the one that most of the runs are on.
+    """
     done = [run for run in runs if run.record.result]
     on = [run.record.config.data_id for run in done]
-    most = max(on, key=on.count, default=None)
-    return tuple(run for run in done if run.record.config.data_id == most)
+    of_task = task and task.data_id
+    chosen = of_task if of_task in on else max(on, key=on.count, default=None)
+    return tuple(run for run in done if run.record.config.data_id == chosen)
 
 
 CSV_COLUMNS = (
@@ -165,13 +168,20 @@ CSV_COLUMNS = (
 )
 
 
-def write_results_csv(runs: Sequence[ClassRun]) -> str:
-    """All runs of a class for a spreadsheet, one line each; accuracies in [0, 1]."""
+def write_results_csv(runs: Sequence[ClassRun], *, hidden: bool, word: str) -> str:
+    """All runs of a class for a spreadsheet, one line each; accuracies in [0, 1].
+
+    Args:
+        runs: Of the class.
+        hidden: Whether names are hidden.
+        word: Stands before a student's number then.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
     for run in runs:
-        writer.writerow(map(_write_cell, _list_cells(run)))
+        student = name_student(run, hidden=hidden, word=word)
+        writer.writerow(map(_write_cell, (student, *_list_cells(run))))
     return text.getvalue()
 
 
@@ -179,7 +189,6 @@ def _list_cells(run: ClassRun) -> tuple[object, ...]:
     record, strategy = run.record, run.record.config.strategy
     told, result = record.expectation, record.result
     return (
-        run.student,
         datetime.fromtimestamp(record.created).isoformat(" ", "seconds"),
         run.data_name,
         record.config.network,

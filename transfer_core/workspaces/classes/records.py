@@ -1,5 +1,6 @@
 """What is kept of a class, of its members and its task; their codes and names."""
 
+import math
 import secrets
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ class Task:
     network: str  # its name
     option: str | None  # the way to train, a key of `cases.list_strategies`; None: they decide
     given: float  # seconds since 1970
+    data_id: str | None = (
+        None  # of the data set in the store; None if handed out by an older version
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,22 @@ class Member:
     nickname: str
     joined: float  # seconds since 1970
     left: float | None  # when it joined another class
-    guess: float | None = None  # of the test accuracy of the task, in [0, 1]
-    guessed: float | None = None  # when
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a student guessed for the test accuracy of a task; it stands with the runs of it."""
+
+    workspace: str  # the student's id
+    task: float  # when it was given, in seconds since 1970
+    guess: float  # in [0, 1]
+    guessed: float  # when
+    ended: float | None  # when the next task was given
+
+    def is_for(self, owner: str, created: float) -> bool:
+        """Whether a run was started by this student after guessing, for this task."""
+        ended = math.inf if self.ended is None else self.ended
+        return owner == self.workspace and self.guessed <= created < ended
 
 
 def make_code() -> str:

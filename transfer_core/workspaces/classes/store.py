@@ -1,7 +1,7 @@
 """The store of classes: a teacher opens one, students join it by a code and a nickname.
 
 A class belongs to the workspace that opened it. Of a student it knows the workspace's id, the
-nickname and a guess, and nothing else.
+nickname and guesses, and nothing else.
 """
 
 import json
@@ -20,6 +20,7 @@ from transfer_core.workspaces.classes.records import (
     MAX_DAYS_KEPT,
     MAX_MEMBERS,
     Class,
+    Guess,
     Member,
     Task,
     clean_name,
@@ -31,7 +32,8 @@ from transfer_core.workspaces.links import Workspace
 from transfer_core.workspaces.store import open_workspaces
 
 _CLASS_FIELDS = ", ".join(Class.__dataclass_fields__)
-_MEMBER_FIELDS = "class, workspace, nickname, joined, left_at, guess, guessed"
+_MEMBER_FIELDS = "class, workspace, nickname, joined, left_at"
+_GUESS_FIELDS = ", ".join(Guess.__dataclass_fields__)
 
 
 class ClassStore:
@@ -104,13 +106,19 @@ class ClassStore:
     def set_task(self, teacher: Workspace, class_id: str, task: Task | None) -> None:
         """Hand a task to all, in place of the one before; its link exists already."""
         text = None if task is None else json.dumps(asdict(task))
-        self._change(teacher, class_id, "task = ?", text)
+        end = "UPDATE guesses SET ended = COALESCE(ended, ?) WHERE class = ?"
+        now = time.time() if task is None else task.given
+        self._change(teacher, class_id, "task = ?", text, (end, [now, class_id]))
 
-    def _change(self, teacher: Workspace, class_id: str, change: str, value: object) -> None:
+    def _change(
+        self, teacher: Workspace, class_id: str, change: str, value: object, *also: tuple[str, list]
+    ) -> None:
         statement = f"UPDATE classes SET {change} WHERE id = ? AND teacher = ?"  # noqa: S608
         with write(self._path) as connection:
             if not connection.execute(statement, [value, class_id, teacher.id]).rowcount:
                 raise _make_unknown_class_error()
+            for other, values in also:
+                connection.execute(other, values)
 
     def list_members(self, class_id: str) -> tuple[Member, ...]:
         """Return who has joined a class and not left it for good, in the order of joining."""
@@ -151,7 +159,7 @@ class ClassStore:
             )
             connection.execute(
                 f"INSERT INTO members ({_MEMBER_FIELDS}) "  # noqa: S608 - own names
-                "VALUES (?, ?, ?, ?, NULL, NULL, NULL) ON CONFLICT (class, workspace) "
+                "VALUES (?, ?, ?, ?, NULL) ON CONFLICT (class, workspace) "
                 "DO UPDATE SET nickname = excluded.nickname, left_at = NULL",
                 [found.id, workspace.id, nickname, now],
             )
@@ -169,12 +177,24 @@ class ClassStore:
         return tuple((kept[0], each) for kept, each in found if kept)  # deleted in between
 
     def keep_guess(self, workspace: Workspace, class_id: str, guess: float) -> None:
-        """Keep what a student guesses for the test accuracy of the task, in [0, 1]."""
+        """Keep what a student guesses for the test accuracy of the task, in [0, 1].
+
+        The first guess for a task stays; without a task or a member nothing is kept.
+        """
         with write(self._path) as connection:
             connection.execute(
-                "UPDATE members SET guess = ?, guessed = ? WHERE class = ? AND workspace = ?",
+                "INSERT OR IGNORE INTO guesses "
+                "SELECT class, workspace, json_extract(classes.task, '$.given'), ?, ?, NULL "
+                "FROM members JOIN classes ON classes.id = class "
+                "WHERE class = ? AND workspace = ? AND classes.task IS NOT NULL",
                 [min(max(float(guess), 0.0), 1.0), time.time(), class_id, workspace.id],
             )
+
+    def list_guesses(self, class_id: str) -> tuple[Guess, ...]:
+        """Return what the members of a class have guessed for its tasks."""
+        query = f"SELECT {_GUESS_FIELDS} FROM guesses WHERE class = ?"  # noqa: S608 - own names
+        with connect(self._path) as connection:
+            return tuple(Guess(*row) for row in connection.execute(query, [class_id]))
 
     def _find_open(self, code: str) -> Class | None:
         code = "".join(each for each in code.upper() if each.isalnum())
@@ -195,7 +215,7 @@ class ClassStore:
             )
 
     def forget_member(self, class_id: str, workspace_id: str) -> None:
-        """Forget that a workspace was in a class, with its nickname and guess."""
+        """Forget that a workspace was in a class, with its nickname and guesses."""
         with write(self._path) as connection:
             connection.execute(
                 "DELETE FROM members WHERE class = ? AND workspace = ?", [class_id, workspace_id]

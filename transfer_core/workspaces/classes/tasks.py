@@ -29,7 +29,7 @@ def hand_out(
     """
     class_ = open_classes(teacher.home).get_taught(teacher.workspace, class_id)
     link = teacher.share("data", [teacher.find_public_id(data_id) or ""])
-    task = Task(link.token, name, network, option, time.time())
+    task = Task(link.token, name, network, option, time.time(), data_id)
     open_classes(teacher.home).set_task(teacher.workspace, class_id, task)
     withdraw_task(teacher, class_)
 
