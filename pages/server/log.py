@@ -14,12 +14,20 @@ MAX_BYTES = 5 * 1024**2  # of a file
 OLD_FILES = 4
 QUIET = ("/static/", "/media/", "/component/", "/_stcore/", "/health")  # not worth a line if good
 QUERY = re.compile(r"\?[^\s\"'<>]+")  # may hold the secret of a workspace or a link
-LOGGER = logging.getLogger("transfer_lab")
 
-# Streamlit says once for each cached function that no server runs yet; here one is starting.
-logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
-    lambda record: not record.getMessage().startswith("No runtime found")
-)
+
+def _get_logger() -> logging.Logger:
+    """The logger of this app, without what Streamlit says of each cached function of it.
+
+    It says that no server runs yet, of one that is starting.
+    """
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
+        lambda record: not record.getMessage().startswith("No runtime found")
+    )
+    return logging.getLogger("transfer_lab")
+
+
+LOGGER = _get_logger()
 
 
 class LineFormatter(logging.Formatter):
