@@ -199,7 +199,9 @@ def test_cancelling_ends_a_download_and_keeps_what_came(source, host, monkeypatc
     assert find_weights(source).read_bytes() == host.content
 
 
-def test_offline_the_command_line_fails_with_one_paragraph(published, monkeypatch, capsys):
+def test_offline_the_command_line_fails_with_one_paragraph(
+    published, transfer_home, monkeypatch, capsys
+):
     monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
     assert main(["decide", "sample:digits", "--network", NAME]) == 1
     told = capsys.readouterr().err
