@@ -18,19 +18,19 @@ EPOCHS, STEPS = 300, 10  # STEPS of each epoch
 
 
 def test_a_few_watch_every_second_and_all_together_keep_the_share():
-    assert [find_interval(n) for n in (1, 20, 21, 30, 60)] == [1, 1, 1.25, 1.5, 3]
+    assert [find_interval(n) for n in (1, 15, 16, 30, 60)] == [1, 1, 1.25, 2, 4]
     assert all(n / find_interval(n) <= REDRAWS_PER_SECOND for n in range(1, 300))
 
 
 def test_redraws_grow_rarer_with_the_watchers_and_return_when_they_leave():
     now = [0.0]
     watchers = Watchers(lambda: now[0])
-    assert [watchers.count_in(n) for n in range(30)][-1] == 1.5
-    now[0] = 1.5
-    assert {watchers.count_in(n) for n in range(30)} == {1.5}  # each counts once
-    now[0] = 3.0
-    assert watchers.count_in(0) == 1.5  # others may be late
-    now[0] = 3.0 + 1.5 + PATIENCE_SECONDS / 2
+    assert [watchers.count_in(n) for n in range(30)][-1] == 2.0
+    now[0] = 2.0
+    assert {watchers.count_in(n) for n in range(30)} == {2.0}  # each counts once
+    now[0] = 4.0
+    assert watchers.count_in(0) == 2.0  # others may be late
+    now[0] = 4.0 + 2.0 + PATIENCE_SECONDS / 2
     assert watchers.count_in(0) == 1.0  # they have closed their browsers
 
 

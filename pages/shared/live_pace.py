@@ -2,8 +2,8 @@
 
 A watched page is drawn every second. All watched pages of the server together are drawn
 `REDRAWS_PER_SECOND` times a second at most, so that they leave the processor to the training:
-one redraw takes about 10 ms of a core (`python -m benchmarks.watching_browsers` measures it), and
-all of them a fifth of a core. Thirty browsers are drawn every 1.5 s.
+one redraw takes about 15 ms of a core (`python -m benchmarks.watching_browsers` measures it), and
+all of them a fifth of a core. Thirty browsers are drawn every 2 s.
 """
 
 import threading
@@ -15,7 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
-REDRAWS_PER_SECOND = 20
+REDRAWS_PER_SECOND = 15
 LEAST_SECONDS = 1.0  # between two redraws of a page
 STEP_SECONDS = 0.25  # between intervals, so that a timer is not set anew for every newcomer
 PATIENCE_SECONDS = 2.0  # that a redraw may be late; a closed browser is counted no longer
