@@ -12,6 +12,17 @@ from transfer_core.system import require_known_version
 # Version of the tables below, stored as SQLite's user_version.
 SCHEMA_VERSION = 2
 
+_MEMBERS = """
+CREATE TABLE members (
+    class TEXT NOT NULL REFERENCES classes ON DELETE CASCADE,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    nickname TEXT NOT NULL,
+    joined REAL NOT NULL,
+    left_at REAL,
+    PRIMARY KEY (class, workspace)
+) WITHOUT ROWID;
+"""
+
 _GUESSES = """
 CREATE TABLE guesses (
     class TEXT NOT NULL,
@@ -62,30 +73,14 @@ CREATE TABLE classes (
     names_hidden INTEGER NOT NULL,
     task TEXT  -- JSON
 ) WITHOUT ROWID;
-CREATE TABLE members (
-    class TEXT NOT NULL REFERENCES classes ON DELETE CASCADE,
-    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
-    nickname TEXT NOT NULL,
-    joined REAL NOT NULL,
-    left_at REAL,
-    PRIMARY KEY (class, workspace)
-) WITHOUT ROWID;
-CREATE INDEX members_by_workspace ON members (workspace);
+{_MEMBERS}CREATE INDEX members_by_workspace ON members (workspace);
 {_GUESSES}"""
 
 _MIGRATIONS = {  # statements that turn the tables of a version into those of the next
     # A member had one guess, which the guess for the next task took the place of.
     1: f"""
 ALTER TABLE members RENAME TO old_members;
-CREATE TABLE members (
-    class TEXT NOT NULL REFERENCES classes ON DELETE CASCADE,
-    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
-    nickname TEXT NOT NULL,
-    joined REAL NOT NULL,
-    left_at REAL,
-    PRIMARY KEY (class, workspace)
-) WITHOUT ROWID;
-INSERT INTO members SELECT class, workspace, nickname, joined, left_at FROM old_members;
+{_MEMBERS}INSERT INTO members SELECT class, workspace, nickname, joined, left_at FROM old_members;
 {_GUESSES}INSERT INTO guesses SELECT
     class, workspace, MIN(guessed, given), guess, guessed, IIF(guessed < given, given, NULL)
 FROM (
