@@ -47,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "generate_id",
             "make_run_error",
             "make_unknown_run_error",
+            "require_usable",
         ],
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
         "store.config_json": ["to_json", "upgrade_config"],

@@ -38,7 +38,8 @@ def show_run(run_id: str) -> RunRecord:
 def _watch(run_id: str) -> None:
     draw_again()
     with show_errors():
-        record = session.find_run(run_id)
+        belongings = session.get_belongings()
+        record = belongings.get_run(run_id)
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
     bar, stop = st.columns([3, 1], vertical_alignment="bottom")
@@ -47,10 +48,10 @@ def _watch(run_id: str) -> None:
     label, icon = _("Stop and keep what was learned"), "stop"
     if record.state is RunState.queued:  # nothing was learned yet, or it stays as it is
         label, icon = _("Take it back"), "undo"
-    if session.is_own_run(record) and stop.button(
+    if belongings.is_own_run(record) and stop.button(
         label, icon=f":material/{icon}:", key="train_stop"
     ):
-        caches.get_engine().stop(session.own_run(run_id))
+        caches.get_engine().stop(belongings.own_run(run_id))
     _draw(record)
 
 

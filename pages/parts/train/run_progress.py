@@ -94,18 +94,18 @@ def _show_metrics(record: RunRecord) -> None:
     step = latest.get(Stepped) if started else None
     epoch = _("Epoch, at most {epochs}", epochs=started.epochs) if started else _("Epoch")
     left = format_duration(step.seconds_left) if step and not record.state.is_final else "–"
-    figures = st.columns(4)
-    figures[0].metric(epoch, _format_epoch(record, step))
     images = _("{n:,}", n=started.train_images) if started else "–"
-    figures[1].metric(_("Training images"), images)
     label, about = _name_speed(record)
     speed = _("{n:,.0f}", n=step.images_per_second) if step else "–"
-    figures[2].metric(label, speed, help=about)
-    figures[3].metric(
-        _("Time left, about"),
-        left,
-        help=_("Until the last epoch; early stopping may end it sooner."),
-    )
+    with st.container(horizontal=True):  # fewer messages than columns
+        st.metric(epoch, _format_epoch(record, step))
+        st.metric(_("Training images"), images)
+        st.metric(label, speed, help=about)
+        st.metric(
+            _("Time left, about"),
+            left,
+            help=_("Until the last epoch; early stopping may end it sooner."),
+        )
 
 
 def _name_speed(record: RunRecord) -> tuple[str, str]:

@@ -128,8 +128,9 @@ def select_events(log: Iterable[RunEvent], event_type: type[T]) -> list[T]:
     last account is returned: an event takes the place of those at its step and beyond.
     """
     selected: list[T] = []
+    has_step = event_type in (Stepped, EpochEnded)
     for event in (entry.event for entry in log if isinstance(entry.event, event_type)):
-        if isinstance(event, Stepped | EpochEnded):
+        if has_step:
             while selected and selected[-1].step >= event.step:
                 selected.pop()
         selected.append(event)
