@@ -18,7 +18,7 @@ from toy_runs import list_kinds, make_config, make_test_result
 from toy_worker import ERROR
 
 from benchmarks import local_slurm
-from transfer_core.runs.engine import cluster_executor
+from transfer_core.runs.engine import cluster_executor, slurm
 from transfer_core.runs.engine.cluster_executor import WAITING_FOR_CLUSTER
 from transfer_core.runs.engine.executor import ProcessDied
 from transfer_core.runs.engine.reader import RunReader
@@ -36,7 +36,7 @@ def real_slurm(tmp_path_factory):
     """A SLURM of this computer."""
     if missing := local_slurm.find_missing():
         pytest.skip(f"no SLURM: {missing}")
-    with local_slurm.run_slurm(tmp_path_factory.mktemp("slurm")):
+    with local_slurm.run_slurm(tmp_path_factory.mktemp("slurm"), cores=3):
         yield
 
 
@@ -49,6 +49,7 @@ def fake_commands(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(cluster_executor, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(cluster_executor, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(slurm, "GATHER_SECONDS", 0.05)
 
 
 def list_sites(condition=lambda site: True):
@@ -93,13 +94,14 @@ def count_epochs(engine, run_id):
     return list_kinds(engine.events(run_id)).count("EpochEnded")
 
 
-def list_processes(home):
-    """Living processes that were started for a data folder."""
-    lines = []
+def list_processes(word):
+    """Ids of the living processes that have a word in their command."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has just ended
-            lines.append(path.read_text())
-    return [line for line in lines if str(home) in line.split("\0")]
+            if str(word) in path.read_text().split("\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def wait_for_checkpoint(engine, run_id):

@@ -2,11 +2,21 @@
 
 import os
 import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from test_executor_contract import fake_commands  # noqa: F401 - a fixture
-from toy_runs import make_config
+from test_executor_contract import (  # noqa: F401 - fixtures
+    fake_commands,
+    list_processes,
+    list_sites,
+    real_slurm,
+    site,
+    wait_for_checkpoint,
+)
+from test_runs_engine import wait_for
+from toy_runs import make_config, make_test_result
 
 from transfer_core.errors import SettingsError
 from transfer_core.runs.engine import slurm
@@ -107,6 +117,14 @@ def test_only_a_job_that_slurm_has_not_ended_asks_to_be_started_again(
     assert (["scontrol", "requeue", "7"] in commands[0]) is is_again
 
 
+def test_task_of_an_array_asks_for_itself_alone(commands, monkeypatch):
+    for name, value in {"JOB_ID": 7, "ARRAY_JOB_ID": 7, "ARRAY_TASK_ID": 2}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    commands[1].append("RUNNING\n")
+    slurm.start_own_job_again()
+    assert commands[0][-1] == ["scontrol", "requeue", "7_2"]
+
+
 def test_job_gets_no_password_of_the_server(monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSFER_TEACHER_PASSWORD", "secret")
     assert "secret" not in slurm._call("env") and "TRANSFER_TEACHER_PASSWORD" in os.environ
@@ -138,3 +156,66 @@ def test_job_of_an_earlier_attempt_or_restart_begins_nothing(tmp_path):
     with pytest.raises(Exception, match=r"attempt and restart \(2, 1\)"):
         before.write(before.weights_file, b"late")
     assert directory.read_job("slurm") == "7" and directory.read_job("ray") is None
+
+
+in_slurm = pytest.mark.parametrize(
+    "site", list_sites(lambda site: "slurm" in site.name), indirect=True
+)
+
+
+@in_slurm
+def test_waiting_task_of_an_array_is_taken_back_and_the_other_starts(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "GATHER_SECONDS", 1.5)
+    site.hold()
+    try:
+        with site.start(tmp_path, "quick", lanes=[None] * 2) as engine:
+            stopped, other = ids = [engine.submit(make_config(seed)) for seed in range(2)]
+            wait_for(lambda: all(engine.directory(each).job_file.exists() for each in ids), WAIT)
+            assert all("_" in engine.directory(each).read_job("slurm") for each in ids)
+            engine.stop(stopped)
+            assert engine.wait(stopped, WAIT).state is RunState.stopped
+            assert engine.state(other) is RunState.preparing
+            site.release()
+            assert engine.wait(other, WAIT).state is RunState.finished
+    finally:
+        site.release()
+
+
+@in_slurm
+def test_runs_that_come_together_are_an_array_whose_tasks_leave_each_other_alone(
+    site, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(slurm, "GATHER_SECONDS", 1.5)
+    with site.start(tmp_path, "medium", lanes=[None] * 3) as engine:
+        stopped, requeued, killed = ids = [engine.submit(make_config(seed)) for seed in range(3)]
+        folders = [engine.directory(each) for each in ids]
+        for each in ids:
+            wait_for_checkpoint(engine, each)
+        jobs = [each.read_job("slurm") for each in folders]
+        array = jobs[0].partition("_")[0]
+        assert sorted(jobs) == [f"{array}_{task}" for task in range(3)]
+        (worker,) = {*list_processes(killed)} - {*list_processes("attend")}  # of the fake
+        os.kill(worker, signal.SIGKILL)
+        engine.stop(stopped)
+        site.requeue(jobs[1])
+        states = [engine.wait(each, WAIT).state for each in ids]
+        assert states == [RunState.stopped, RunState.finished, RunState.finished]
+        assert {engine.get(each).result for each in ids} == {make_test_result()}
+        begun = [each.read_spec() for each in folders]
+        assert [(each["attempt"], each["restart"]) for each in begun] == [(1, 0), (1, 1), (2, 0)]
+        assert all(each.log_file.exists() for each in folders)
+
+
+def test_array_that_is_refused_is_handed_over_one_by_one(monkeypatch, tmp_path):
+    def answer(*command, may_fail=False):
+        if any(word.startswith("--array") for word in command):
+            raise ClusterError("Job violates accounting/QOS policy")
+        return f"{command[-2]}-job\n"
+
+    monkeypatch.setattr(slurm, "_call", answer)
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: name)
+    cluster = Slurm(SlurmSettings())
+    folders = [RunDirectory.locate(tmp_path, f"{number:016x}") for number in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        jobs = pool.map(lambda each: cluster.submit(["x", each.id, "1"], each), folders)
+        assert list(jobs) == [f"{each.id}-job" for each in folders]
