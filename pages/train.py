@@ -91,6 +91,7 @@ def set_up_run(
             describe_hints(defaults, estimate),
             key=f"train_{origin}_{work.fits}",
             on_gpu=choose_device() == "cuda",
+            max_devices=caches.count_offered_devices(),
         )
     with form.time_place, show_errors():
         show_run_time(data, form.settings)
@@ -112,7 +113,9 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
         _("The settings of “{run}”, to be changed.", run=escape_markdown(repeated.name)),
         icon=":material/tune:",
     )
-    return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
+    return RunSettings(
+        config.source(), config.strategy, config.seed, config.compiled, config.devices
+    )
 
 
 def find_usual_settings(
@@ -192,11 +195,16 @@ def show_run_time(data: DataSet, settings: RunSettings) -> None:
     with show_timing() as report:
         forecast = caches.forecast_run(data.id, settings.source, settings.strategy, report)
     if forecast:
+        text = (
+            N_(":material/timer: As set here, the run takes **{time}** on this computer.")
+            if settings.devices == 1
+            else N_(
+                ":material/timer: With one device of this computer the run takes **{time}**. How "
+                "long it takes with {count} GPUs was not measured."
+            )
+        )
         st.markdown(
-            _(
-                ":material/timer: As set here, the run takes **{time}** on this computer.",
-                time=forecast.describe(),
-            ),
+            _(text, time=forecast.describe(), count=settings.devices),
             help=_(
                 "{epochs} epochs at most, {side} pixels a side.",
                 epochs=settings.strategy.optimiser.epochs,
@@ -214,6 +222,7 @@ def start(data: DataSet, settings: RunSettings, option: Option | None) -> None:
             settings.strategy,
             settings.seed,
             compiled=settings.compiled,
+            devices=settings.devices,
             option=option,
         )
     session.open_run(run_id)

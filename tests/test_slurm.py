@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def test_job_asks_for_what_the_file_says_and_holds_no_text_of_a_person(commands,
     )
     answers.append("17;main\n")
     cluster = Slurm(read_cluster_settings(tmp_path, SlurmSettings))
-    directory = RunDirectory.locate(tmp_path / "50%", "0123456789abcdef")
+    directory = prepare_directory(tmp_path / "50%")
     assert cluster.submit(["python", "-m", "x", directory.id, "1"], directory) == "17"
     (command,) = called
     assert command[-5:] == ["python", "-m", "x", directory.id, "1"]
@@ -73,6 +74,23 @@ def test_job_asks_for_what_the_file_says_and_holds_no_text_of_a_person(commands,
     wanted += ["--mem=32G", "--time=90", "--requeue", "--signal=B:TERM@60"]
     assert set(wanted) <= set(command)
     assert f"--output={tmp_path}/50%%/runs/{directory.id}/run.log" in command
+
+
+def test_run_on_several_devices_asks_for_as_many_times_as_much(commands, tmp_path):
+    cluster = Slurm(SlurmSettings(gpus=8, cpus=4, memory_gb=16))
+    for devices in (1, 3):
+        directory = prepare_directory(tmp_path, devices=devices)
+        cluster.submit(["x", directory.id, "1"], directory)
+    wanted = "--gres=gpu:{0}", "--cpus-per-task={1}", "--mem={2}G"
+    for command, numbers in zip(commands[0], [(1, 4, 16), (3, 12, 48)], strict=True):
+        assert {each.format(*numbers) for each in wanted} <= set(command)
+
+
+def prepare_directory(home, number=1, devices=1):
+    """The directory of a run before it is handed over."""
+    directory = RunDirectory.locate(home, f"{number:016x}")
+    directory.prepare(to_json(replace(make_config(), devices=devices)), 1)
+    return directory
 
 
 @pytest.mark.parametrize(
@@ -206,16 +224,20 @@ def test_runs_that_come_together_are_an_array_whose_tasks_leave_each_other_alone
         assert all(each.log_file.exists() for each in folders)
 
 
-def test_array_that_is_refused_is_handed_over_one_by_one(monkeypatch, tmp_path):
+@pytest.mark.parametrize("devices", [(1, 1, 1), (1, 2, 1)])
+def test_runs_of_one_moment_go_alone_where_arrays_are_refused_or_they_differ(
+    devices, monkeypatch, tmp_path
+):
     def answer(*command, may_fail=False):
         if any(word.startswith("--array") for word in command):
+            assert len({*devices}) == 1
             raise ClusterError("Job violates accounting/QOS policy")
         return f"{command[-2]}-job\n"
 
     monkeypatch.setattr(slurm, "_call", answer)
     monkeypatch.setattr(slurm.shutil, "which", lambda name: name)
     cluster = Slurm(SlurmSettings())
-    folders = [RunDirectory.locate(tmp_path, f"{number:016x}") for number in range(3)]
+    folders = [prepare_directory(tmp_path, n, each) for n, each in enumerate(devices)]
     with ThreadPoolExecutor(3) as pool:
         jobs = pool.map(lambda each: cluster.submit(["x", each.id, "1"], each), folders)
         assert list(jobs) == [f"{each.id}-job" for each in folders]

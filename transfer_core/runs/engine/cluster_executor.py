@@ -35,12 +35,16 @@ class ClusterExecutor:
         cluster: Starts the jobs.
         command: Performs a run, given its id and attempt as further arguments.
         capacity: Jobs at a time, waiting ones too; other runs wait in our own queue.
+        max_devices: That may share the steps of a run.
     """
 
     works_here = False
 
-    def __init__(self, cluster: Cluster, command: Sequence[str], capacity: int) -> None:
+    def __init__(
+        self, cluster: Cluster, command: Sequence[str], capacity: int, max_devices: int = 1
+    ) -> None:
         self._cluster, self._command, self.capacity = cluster, tuple(command), capacity
+        self.max_devices = max_devices
         self._jobs: dict[str, _Job] = {}
         self._closing, self._look_now = threading.Event(), threading.Event()
         threading.Thread(target=self._watch, name="watch-cluster", daemon=True).start()

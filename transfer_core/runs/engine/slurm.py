@@ -33,6 +33,7 @@ _LOG = logging.getLogger(__name__)
 class _Job:
     """What is handed over for a run."""
 
+    options: tuple[str, ...]  # what it asks for
     program: tuple[str, ...]
     run: tuple[str, ...]  # its id and attempt, the last arguments of the program
     directory: RunDirectory
@@ -57,19 +58,20 @@ class Slurm:
                 found=_("no command sbatch"),
                 remedy=_("Install SLURM's commands here, or let the server use processes."),
             )
-        self._options = _make_options(settings)
+        self._settings = settings
         self._gatherer = Gatherer(self._submit_array, GATHER_SECONDS if settings.jobs > 1 else 0.0)
 
     def submit(self, command: Sequence[str], directory: RunDirectory) -> str:
         """Hand over a job and return its id, such as 12, or 12_3 of an array."""
-        job = _Job(tuple(command[:-2]), tuple(command[-2:]), directory)
+        options = _make_options(self._settings, directory.read_spec()["config"]["devices"])
+        job = _Job(options, tuple(command[:-2]), tuple(command[-2:]), directory)
         return self._gatherer.ask(job) or self._submit_alone(job)
 
     def _submit_alone(self, job: _Job) -> str:
         log = str(job.directory.log_file).replace("%", "%%")  # % would begin a pattern
         own = [f"--job-name=transfer-lab-{job.directory.id}", f"--output={log}"]
         own += [f"--chdir={job.directory.path}", str(_SCRIPT)]
-        return self._call_sbatch(*own, *job.program, *job.run)
+        return _call_sbatch(*job.options, *own, *job.program, *job.run)
 
     def _submit_array(self, jobs: Sequence[_Job]) -> Sequence[str | None]:
         """Hand over jobs as tasks of an array, and return their ids; None: submit it alone.
@@ -77,21 +79,17 @@ class Slurm:
         The script finds the run of each task, and sends what it prints to the log of the run.
         """
         alone = [None] * len(jobs)
-        if len(jobs) == 1:
+        if len(jobs) == 1 or len({job.options for job in jobs}) > 1:
             return alone
         own = ["--job-name=transfer-lab", "--output=/dev/null", f"--array=0-{len(jobs) - 1}"]
         own += [f"--chdir={jobs[0].directory.path.parent}", str(_SCRIPT), str(len(jobs))]
         runs = chain.from_iterable(job.run for job in jobs)
         try:
-            array = self._call_sbatch(*own, *runs, *jobs[0].program)
+            array = _call_sbatch(*jobs[0].options, *own, *runs, *jobs[0].program)
         except ClusterError as error:  # more jobs than somebody may have, or no arrays here
             _LOG.warning("%d runs are handed over one by one: %s", len(jobs), error)
             return alone
         return [f"{array}_{number}" for number in range(len(jobs))]
-
-    def _call_sbatch(self, *arguments: str) -> str:
-        answer = _call("sbatch", *self._options, *arguments)
-        return answer.strip().partition(";")[0]  # the name of the cluster may follow
 
     def list_jobs(self) -> frozenset[str]:
         """Return the jobs of this user that wait or run."""
@@ -112,25 +110,30 @@ class Slurm:
         return make_job_death(found)
 
 
-def _make_options(settings: SlurmSettings) -> list[str]:
+def _make_options(settings: SlurmSettings, devices: int) -> tuple[str, ...]:
     optional = {
         "partition": settings.partition,
         "account": settings.account,
         "qos": settings.qos,
-        "gres": settings.gpus and f"gpu:{settings.gpus}",
-        "mem": settings.memory_gb and f"{settings.memory_gb}G",
+        "gres": settings.gpus and f"gpu:{devices}",
+        "mem": settings.memory_gb and f"{settings.memory_gb * devices}G",
     }
-    return [
+    return (
         "--parsable",
         "--requeue",
         "--open-mode=append",
         "--nodes=1",
         "--ntasks=1",
-        f"--cpus-per-task={settings.cpus}",
+        f"--cpus-per-task={settings.cpus * devices}",
         f"--time={settings.minutes}",
         f"--signal=B:TERM@{NOTICE_SECONDS}",
         *(f"--{name}={value}" for name, value in optional.items() if value),
-    ]
+    )
+
+
+def _call_sbatch(*arguments: str) -> str:
+    answer = _call("sbatch", *arguments)
+    return answer.strip().partition(";")[0]  # the name of the cluster may follow
 
 
 def _call(*command: str, may_fail: bool = False) -> str:
