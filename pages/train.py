@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts.train.live_run import show_run
+from pages.parts.train.run_time import show_run_time
 from pages.parts.train.setting_changes import show_changes
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
@@ -20,7 +21,7 @@ from pages.shared.layout import (
     stop_unless,
 )
 from pages.shared.network_drawing import make_drawing, show_network
-from pages.shared.progress import show_progress, show_timing
+from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_accuracy
 from transfer_core.languages import N_, _
@@ -186,30 +187,6 @@ def describe_plan(settings: RunSettings) -> None:
                 trained=_(strategy.what_is_trained),
                 kind=_(strategy.initial_weights),
             )
-        )
-
-
-def show_run_time(data: DataSet, settings: RunSettings) -> None:
-    """Say in one line how long the run would take."""
-    forecast = None
-    with show_timing() as report:
-        forecast = caches.forecast_run(data.id, settings.source, settings.strategy, report)
-    if forecast:
-        text = (
-            N_(":material/timer: As set here, the run takes **{time}** on this computer.")
-            if settings.devices == 1
-            else N_(
-                ":material/timer: With one device of this computer the run takes **{time}**. How "
-                "long it takes with {count} GPUs was not measured."
-            )
-        )
-        st.markdown(
-            _(text, time=forecast.describe(), count=settings.devices),
-            help=_(
-                "{epochs} epochs at most, {side} pixels a side.",
-                epochs=settings.strategy.optimiser.epochs,
-                side=settings.source.input_size,
-            ),
         )
 
 
