@@ -138,13 +138,13 @@ def run_ray(start_limit: int = 900) -> Iterator[LocalRay]:
                 os.environ[TOKEN_VARIABLE] = before
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is so."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError("Ray did not do it in time")
-        time.sleep(0.1)
+            raise TimeoutError("it does not happen")
+        time.sleep(0.05)
 
 
 def _find_port() -> int:
