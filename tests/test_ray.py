@@ -3,12 +3,13 @@
 import shlex
 
 import pytest
-from executor_sites import SITES
+from executor_sites import RAY_ADDRESS, SITES
 from fake_ray import TOKEN
 from test_executor_contract import quick_looks, ray_server  # noqa: F401 - fixtures
 from test_runs_engine import wait_for
 from toy_runs import list_kinds, make_config
 
+from benchmarks import local_ray
 from transfer_core.errors import SettingsError
 from transfer_core.runs.engine import ray_jobs
 from transfer_core.runs.engine.cluster import ClusterError
@@ -117,3 +118,20 @@ def test_ends_of_jobs_are_told_and_only_the_newest_are_kept(ray_server, director
     ray_server.is_down = True
     with pytest.raises(ClusterError, match="500: No available agent"):
         cluster.list_jobs()
+
+
+@pytest.mark.ray
+def test_real_job_that_was_given_up_holds_no_place(tmp_path, monkeypatch):
+    if missing := local_ray.find_missing():
+        pytest.skip(f"no Ray: {missing}")
+    with local_ray.run_ray(start_limit=5) as ray:
+        monkeypatch.setenv(RAY_ADDRESS, ray.settings.address)
+        with SITES["ray"].start(tmp_path, "quick") as engine:
+            ray.occupy()
+            run_id = engine.submit(make_config())
+            waits = lambda: list_kinds(engine.events(run_id)).count("Preparing")  # noqa: E731
+            wait_for(lambda: waits() == 3, WAIT)
+            ray.vacate()
+            run = engine.wait(run_id, WAIT)
+            assert (run.state, run.attempt) == ("finished", 1)
+        ray.occupy()  # so no place is held
