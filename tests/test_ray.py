@@ -124,7 +124,7 @@ def test_ends_of_jobs_are_told_and_only_the_newest_are_kept(ray_server, director
 def test_real_job_that_was_given_up_holds_no_place(tmp_path, monkeypatch):
     if missing := local_ray.find_missing():
         pytest.skip(f"no Ray: {missing}")
-    with local_ray.run_ray(start_limit=5) as ray:
+    with local_ray.run_ray(start_limit=15) as ray:
         monkeypatch.setenv(RAY_ADDRESS, ray.settings.address)
         with SITES["ray"].start(tmp_path, "quick") as engine:
             ray.occupy()
