@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "engine.cluster_executor": ["ClusterExecutor"],
         "engine.process_executor": ["ProcessExecutor"],
+        "engine.ray_jobs": ["RayJobs"],
         "engine.slurm": ["Slurm"],
         "engine.queue": ["move_to_front"],
         "perform": ["perform_run"],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
-from transfer_core.runs.engine.cluster import ClusterError, make_job_death
+from transfer_core.runs.engine.cluster import ClusterError, make_job_death, make_job_environment
 from transfer_core.runs.engine.executor import ProcessDied, make_memory_death
 from transfer_core.runs.engine.gathering import Gatherer
 from transfer_core.runs.store.directory import RunDirectory
@@ -22,9 +22,7 @@ COMMAND_SECONDS = 30.0  # after which a command of SLURM counts as not answering
 # SIGTERM so long before the end of the job's time: for the checkpoint, and to be queued again.
 NOTICE_SECONDS = 60
 GATHER_SECONDS = 0.5  # that a run waits for others, to be handed over with them
-SECRETS = {"TRANSFER_TEACHER_PASSWORD"}  # jobs do not need them, and SLURM stores what jobs get
 _SCRIPT = Path(__file__).with_name("slurm_job.sh")
-_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
 _LOG = logging.getLogger(__name__)
 
@@ -137,11 +135,10 @@ def _call_sbatch(*arguments: str) -> str:
 
 
 def _call(*command: str, may_fail: bool = False) -> str:
-    path = os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
     environment = {
         name: value
-        for name, value in os.environ.items()
-        if name not in SECRETS and not name.startswith("SLURM_ARRAY_")  # of a server in a job
+        for name, value in make_job_environment().items()
+        if not name.startswith("SLURM_ARRAY_")  # of a server in a job
     }
     try:
         done = subprocess.run(
@@ -149,7 +146,7 @@ def _call(*command: str, may_fail: bool = False) -> str:
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
-            env=environment | {"PYTHONPATH": path},
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ClusterError(f"{command[0]}: {error}") from error
