@@ -19,13 +19,13 @@ from toy_worker import ERROR
 
 from benchmarks import local_slurm
 from transfer_core.runs.engine import cluster_executor
-from transfer_core.runs.engine.cluster_executor import WAITING_FOR_CLUSTER
 from transfer_core.runs.engine.executor import ProcessDied
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import EpochEnded, Preparing
 
 WAIT = 60.0  # seconds until a test gives up; a real SLURM needs some for each job
@@ -247,10 +247,19 @@ def test_run_that_loses_its_place_waits_and_goes_on_in_the_same_attempt(site, tm
     with site.start(tmp_path, "medium") as engine:
         run_id = engine.submit(make_config())
         wait_for_checkpoint(engine, run_id)
-        site.preempt(engine.directory(run_id).read_job("slurm"))
+        site.hold()
+        try:
+            site.preempt(engine.directory(run_id).read_job("slurm"))
+            wait_for(lambda: engine.state(run_id) is RunState.preparing, WAIT)  # no more training
+            waits = Preparing(WAITING_FOR_CLUSTER, 0, 1)
+            wait_for(lambda: select_events(engine.events(run_id), Preparing)[-1] == waits, WAIT)
+        finally:
+            site.release()
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.result, run.attempt) == ("finished", make_test_result(), 1)
         assert engine.directory(run_id).read_spec()["restart"] == 1
+        states = ["queued", "preparing", "training", "preparing", "training", "finished"]
+        assert list_states(engine, run_id) == states
         assert list_epochs(engine, run_id) == list(range(1, 61))
         assert count_epochs(engine, run_id) <= 61
 

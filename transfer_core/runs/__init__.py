@@ -51,7 +51,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
         "store.config_json": ["to_json", "upgrade_config"],
         "store.store": ["RunStore"],
-        "stored_texts": ["translate_record_text"],
+        "stored_texts": ["is_waiting", "translate_record_text"],
         "sweeping": ["sweep_orphans"],
         "store.track_record": ["Tally", "TrackRecord", "load_track_records"],
     },
