@@ -5,10 +5,10 @@ from datetime import datetime
 import streamlit as st
 
 from pages.parts.class_room.invitation import show_qr_code
-from pages.parts.runs.runs_table import STATE_NAMES
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_figure
 from pages.shared.presenting import fit_table
+from pages.shared.run_states import name_state
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.languages import _
 from transfer_core.runs import RunState, move_to_front
@@ -104,7 +104,7 @@ def _make_row(class_: Class, row: BoardRow) -> dict:
         "student": _name(class_, row),
         "data": run and run.data_name,
         "case": record and record.config.strategy.textbook_case,
-        "now": record and _(STATE_NAMES[record.state.value]),
+        "now": record and name_state(record),
         "live": run and run.live_accuracy and 100 * run.live_accuracy,
         "guess": None if run is None or run.guess is None else 100 * run.guess,
         "told": f"{told.low:.0%} – {told.high:.0%}" if has_interval else None,

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.shared import caches
 from pages.shared.layout import format_duration
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
 from transfer_core.runs import RunRecord, translate_record_text
@@ -14,7 +14,7 @@ from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Starte
 def show_progress_of_run(record: RunRecord) -> None:
     """Draw the state and the progress bar of a run."""
     share, words = _describe_progress(record)
-    st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
+    st.progress(share, text=f"{describe_state(record)[0]} {words}")
 
 
 def show_numbers(record: RunRecord) -> None:
@@ -35,7 +35,7 @@ def show_numbers(record: RunRecord) -> None:
 
 def _describe_progress(record: RunRecord) -> tuple[float, str]:
     """Return the completed share of the run, in [0, 1], and its current step in words."""
-    latest, words = caches.read_latest(record), _(STATE_LABELS[record.state][1])
+    latest, words = caches.read_latest(record), describe_state(record)[1]
     match record.state:
         case "queued":
             return 0.0, _describe_wait(record.id, _describe_interruption(record) or words)
