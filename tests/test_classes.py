@@ -189,7 +189,8 @@ def test_the_board_shows_what_was_started_in_the_class_and_nothing_else(
     other = classes.open(teacher.workspace, "8a")
     classes.join(bob.workspace, other.code, "Bob")
     elsewhere = finish_run(bob)
-    assert board.read(classes.get_taught(teacher.workspace, opened.id))[1] == runs
+    later = board.read(classes.get_taught(teacher.workspace, opened.id))[1]
+    assert [run.record for run in later] == [run.record for run in runs]
     assert [run.record.id for run in board.read(other)[1]] == [elsewhere]
 
 

@@ -135,6 +135,26 @@ def test_run_in_training_is_watched_and_stopped_with_what_it_learned(site, tmp_p
         assert (run.state, run.result) == (RunState.stopped, make_test_result())
 
 
+@every_site
+def test_it_is_told_what_runs_where_and_what_waits(site, tmp_path):
+    with site.start(tmp_path, "long") as engine:
+        run_id, waiting = engine.submit(make_config()), engine.submit(make_config())
+        wait_for(lambda: count_epochs(engine, run_id) > 2, WAIT)
+        capacity = engine.read_capacity()
+        place = capacity.places[0]
+        assert (place.hardware is None) is site.is_cluster and place.at_once == 1
+        (run,) = place.runs
+        assert (run.record.id, run.record.state, place.free) == (run_id, "training", ())
+        assert run.since and 0 < run.progress < 1
+        assert run.job == (engine.directory(run_id).read_job("slurm") if site.is_cluster else None)
+        assert [each.record.id for each in capacity.queue] == [waiting]
+        assert (capacity.queue[0].seconds is None) is site.is_cluster
+        for each in (waiting, run_id):
+            engine.stop(each)
+        engine.wait(run_id, WAIT)
+        assert engine.read_capacity().places[0].free == (None,)
+
+
 @in_clusters
 def test_run_that_waits_in_the_cluster_is_stopped_before_it_starts(site, tmp_path):
     site.hold()

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["cluster_job", "worker_process"],
     submod_attrs={
+        "engine.capacity": ["ActiveRun", "Capacity", "Place", "measure_progress"],
         "engine.engine": ["Engine", "close_engines"],
         "launch": [
             "EXECUTOR_VARIABLE",
@@ -19,7 +20,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "engine.cluster_executor": ["ClusterExecutor"],
         "engine.process_executor": ["ProcessExecutor"],
         "engine.slurm": ["Slurm"],
+        "engine.lanes": ["Lane"],
         "engine.queue": ["move_to_front"],
+        "engine.reader": ["QueuedRun"],
         "perform": ["perform_run"],
         "store.curation": [
             "MAX_NOTES_LENGTH",
@@ -30,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "restore_runs",
             "update_run",
         ],
+        "store.device_time": ["list_occupations", "sum_device_seconds"],
         "store.directory": ["RunDirectory"],
         "store.events": ["encode_event", "encode_values", "find_last_event", "select_events"],
         "store.expectation": ["Expectation", "make_expectation"],

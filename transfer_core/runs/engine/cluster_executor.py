@@ -45,6 +45,11 @@ class ClusterExecutor:
         self._closing, self._look_now = threading.Event(), threading.Event()
         threading.Thread(target=self._watch, name="watch-cluster", daemon=True).start()
 
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster."""
+        return self._cluster.name
+
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""
         self._jobs.setdefault(directory.id, _Job(directory))

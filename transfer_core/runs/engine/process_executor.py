@@ -33,7 +33,7 @@ class ProcessExecutor:
         capacity: Runs at a time, each in a process of its own.
     """
 
-    works_here = True
+    works_here, cluster = True, None
 
     def __init__(self, command: Sequence[str], capacity: int = 1) -> None:
         self._command, self.capacity = tuple(command), capacity

@@ -79,7 +79,7 @@ class Worker:
         lane: Lane | None = None,
     ) -> None:
         self._store, self._home, self._executor, self._engine = store, home, executor, engine
-        self._queue, self._lane = queue, lane
+        self._queue, self.lane = queue, lane
         self._closing, self._submitted, self._adopted = closing, submitted, adopted
         self._directory: RunDirectory | None = None  # of the active run
         self.unwritten: str | None = None  # run that has ended, which the disk refuses to record
@@ -90,7 +90,7 @@ class Worker:
         while not self._closing.is_set():
             try:
                 with self._submitted:  # held while looking, so that no submission is missed
-                    run = self._take_adopted() or self._queue.claim(self._engine, self._lane)
+                    run = self._take_adopted() or self._queue.claim(self._engine, self.lane)
                     if run is None and not self._closing.is_set():
                         self._submitted.wait(POLL_INTERVAL)
                 is_told = False
@@ -188,7 +188,7 @@ class Worker:
     @contextmanager
     def _take_turn(self, directory: RunDirectory, journal: EventWriter) -> Iterator[None]:
         """Wait until the experiments that came before have trained; short runs need not."""
-        if self._lane is not Lane.long:
+        if self.lane is not Lane.long:
             yield
             return
         with TrainingTurn() as turn:
