@@ -1,6 +1,9 @@
 """The board of a class: a row for each student, live, and the spread of what came out."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -22,6 +25,9 @@ from transfer_core.workspaces import (
     select_results,
     write_results_csv,
 )
+
+if TYPE_CHECKING:
+    from transfer_core.runs import RunRecord
 
 REDRAW_SECONDS = 2.5
 
@@ -120,6 +126,19 @@ def write_csv(class_: Class) -> str:
 
 def _name(class_: Class, each: BoardRow | ClassRun) -> str:
     return name_student(each, hidden=class_.names_hidden, word=_("Student"))
+
+
+def name_run_owner(class_: Class, record: RunRecord, run: ClassRun | None) -> str:
+    """Name whose run this is as the board does; strangers to the class stay without a name.
+
+    Args:
+        class_: The class.
+        record: Any run of this server.
+        run: The same run, if it is of the class.
+    """
+    if run:
+        return _name(class_, run)
+    return _("You") if session.is_own_run(record) else _("Somebody else")
 
 
 def _offer_actions(class_: Class, run: ClassRun) -> None:
