@@ -79,6 +79,8 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     teacher.selectbox(key="class_way").set_value("1")
     next(each for each in teacher.button if each.label == "Hand it to all").click().run()
     assert not teacher.exception and "Handed out: Plankton" in list_texts(teacher)
+    offered = open_class_page(monkeypatch, secrets[0]).selectbox(key="class_data").options
+    assert len(offered) == len(set(offered))  # the sample that was read is not offered twice
 
     assert "hands you" in list_texts(open_as(monkeypatch, secrets[1], "start"))
     student = open_class_page(monkeypatch, secrets[1])

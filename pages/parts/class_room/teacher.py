@@ -176,7 +176,7 @@ def offer_opening() -> None:
     if asked:
         belongings = session.get_belongings()
         with show_errors():
-            check_password(belongings.workspace, password)
+            check_password(belongings.workspace, password, st.context.ip_address)
             open_classes(belongings.home).open(belongings.workspace, name, int(days))
         st.rerun()
 

@@ -18,7 +18,7 @@ from transfer_core.runs import (
     update_run,
 )
 from transfer_core.training import RunConfig, RuntimeChosen
-from transfer_core.workspaces import check_space
+from transfer_core.workspaces import check_room_for_run
 
 
 def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
@@ -74,7 +74,7 @@ def _repeat(record: RunRecord) -> None:
 
     work = session.get_journey()
     with show_errors():
-        check_space(session.get_belongings())
+        check_room_for_run(session.get_belongings(), record.config.source())
         caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
         run_id = repeat_run(
             caches.get_engine(),
