@@ -23,7 +23,6 @@ from toy_worker import ERROR
 
 from benchmarks import local_ray, local_slurm
 from transfer_core.runs.engine import cluster_executor, slurm
-from transfer_core.runs.engine.cluster_executor import WAITING_FOR_CLUSTER
 from transfer_core.runs.engine.executor import ProcessDied
 from transfer_core.runs.engine.ray_jobs import TOKEN_VARIABLE
 from transfer_core.runs.engine.reader import RunReader
@@ -31,6 +30,7 @@ from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import EpochEnded, Preparing
 
 WAIT = 60.0  # seconds until a test gives up; a real cluster needs some for each job
@@ -169,6 +169,26 @@ def test_run_in_training_is_watched_and_stopped_with_what_it_learned(site, tmp_p
         assert (run.state, run.result) == (RunState.stopped, make_test_result())
 
 
+@every_site
+def test_it_is_told_what_runs_where_and_what_waits(site, tmp_path):
+    with site.start(tmp_path, "long") as engine:
+        run_id, waiting = engine.submit(make_config()), engine.submit(make_config())
+        wait_for(lambda: count_epochs(engine, run_id) > 2, WAIT)
+        capacity = engine.read_capacity()
+        place = capacity.places[0]
+        assert (place.hardware is None) is site.is_cluster and place.at_once == 1
+        (run,) = place.runs
+        assert (run.record.id, run.record.state, place.free) == (run_id, "training", ())
+        assert run.since and 0 < run.progress < 1
+        assert run.job == (engine.directory(run_id).read_job("slurm") if site.is_cluster else None)
+        assert [each.record.id for each in capacity.queue] == [waiting]
+        assert (capacity.queue[0].seconds is None) is site.is_cluster
+        for each in (waiting, run_id):
+            engine.stop(each)
+        engine.wait(run_id, WAIT)
+        assert engine.read_capacity().places[0].free == (None,)
+
+
 @in_clusters
 def test_run_that_waits_in_the_cluster_is_stopped_before_it_starts(site, tmp_path):
     site.hold()
@@ -281,10 +301,19 @@ def test_run_that_loses_its_place_waits_and_goes_on_in_the_same_attempt(site, tm
     with site.start(tmp_path, "medium") as engine:
         run_id = engine.submit(make_config())
         wait_for_checkpoint(engine, run_id)
-        site.preempt(engine.directory(run_id).read_job("slurm"))
+        site.hold()
+        try:
+            site.preempt(engine.directory(run_id).read_job("slurm"))
+            wait_for(lambda: engine.state(run_id) is RunState.preparing, WAIT)  # no more training
+            waits = Preparing(WAITING_FOR_CLUSTER, 0, 1)
+            wait_for(lambda: select_events(engine.events(run_id), Preparing)[-1] == waits, WAIT)
+        finally:
+            site.release()
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.result, run.attempt) == ("finished", make_test_result(), 1)
         assert engine.directory(run_id).read_spec()["restart"] == 1
+        states = ["queued", "preparing", "training", "preparing", "training", "finished"]
+        assert list_states(engine, run_id) == states
         assert list_epochs(engine, run_id) == list(range(1, 61))
         assert count_epochs(engine, run_id) <= 61
 

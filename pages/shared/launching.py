@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
-from transfer_core.workspaces import check_space
+from transfer_core.workspaces import check_room_for_run
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
@@ -43,7 +43,7 @@ def start_run(
     """
     from transfer_core.runs import launch_run, make_expectation  # brings torch
 
-    check_space(session.get_belongings())
+    check_room_for_run(session.get_belongings(), source)
     work = session.get_journey()
     return launch_run(
         caches.get_engine(),

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["cluster_job", "worker_process"],
     submod_attrs={
+        "engine.capacity": ["ActiveRun", "Capacity", "Place", "measure_progress"],
         "engine.engine": ["Engine", "close_engines"],
         "launch": [
             "EXECUTOR_VARIABLE",
@@ -20,7 +21,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "engine.process_executor": ["ProcessExecutor"],
         "engine.ray_jobs": ["RayJobs"],
         "engine.slurm": ["Slurm"],
+        "engine.lanes": ["Lane"],
         "engine.queue": ["move_to_front"],
+        "engine.reader": ["QueuedRun"],
         "perform": ["perform_run"],
         "store.curation": [
             "MAX_NOTES_LENGTH",
@@ -31,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "restore_runs",
             "update_run",
         ],
+        "store.device_time": ["list_occupations", "sum_device_seconds"],
         "store.directory": ["RunDirectory"],
         "store.events": ["encode_event", "encode_values", "find_last_event", "select_events"],
         "store.expectation": ["Expectation", "make_expectation"],
@@ -52,7 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
         "store.config_json": ["to_json", "upgrade_config"],
         "store.store": ["RunStore"],
-        "stored_texts": ["translate_record_text"],
+        "stored_texts": ["is_waiting", "translate_record_text"],
         "sweeping": ["sweep_orphans"],
         "store.track_record": ["Tally", "TrackRecord", "load_track_records"],
     },

@@ -17,7 +17,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.engine.cluster_executor import WAITING_FOR_CLUSTER
 from transfer_core.runs.engine.executor import RunFunction
 from transfer_core.runs.engine.slurm import count_restarts, start_own_job_again
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
@@ -26,6 +25,7 @@ from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import ReportedEvent, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import Preparing, RunConfig
 
 HEARTBEAT_SECONDS = 1.0

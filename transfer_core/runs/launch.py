@@ -27,7 +27,7 @@ from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.process_executor import ProcessExecutor
 from transfer_core.runs.engine.ray_jobs import RayJobs
 from transfer_core.runs.engine.slurm import Slurm
-from transfer_core.runs.perform import FLOAT_BYTES, perform_run
+from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
@@ -183,9 +183,8 @@ def repeat_run(
 def _require_space(engine: Engine, config: RunConfig) -> None:
     """Refuse a run whose weights and checkpoints would not fit on the disk."""
     source = config.source()
-    weights = FLOAT_BYTES * source.card["parameters"]
     copies = 1 if trains_head_only(source, config.strategy) else 1 + CHECKPOINT_COPIES
-    require_space(engine.home, copies * weights, N_("the files of this run"))
+    require_space(engine.home, copies * source.weight_bytes, N_("the files of this run"))
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:

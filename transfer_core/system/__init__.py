@@ -9,10 +9,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "busy": ["TrainingTurn", "mark_training", "watch_for_training"],
         "devices": [
             "Device",
+            "Hardware",
             "choose_device",
             "copy_to_device",
             "count_devices",
             "get_device",
+            "list_hardware",
             "validate_device",
         ],
         "disk_cache": [

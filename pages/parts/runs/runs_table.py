@@ -8,20 +8,11 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.layout import format_duration
 from pages.shared.presenting import fit_table
+from pages.shared.run_states import STATE_NAMES, name_state
 from transfer_core.cases import TransferCase
-from transfer_core.languages import N_, _
+from transfer_core.languages import _
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
 
-STATE_NAMES = {  # in the table, of runs that are not over too
-    "queued": N_("queued"),
-    "preparing": N_("preparing"),
-    "training": N_("training"),
-    "stopping": N_("stopping"),
-    "stopped": N_("stopped"),
-    "finished": N_("finished"),
-    "failed": N_("failed"),
-    "interrupted": N_("interrupted"),
-}
 MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
 
 
@@ -72,7 +63,7 @@ def _choose_filters(
                 _("In these states"),
                 "states",
                 [state.value for state in RunState],
-                _name_state,
+                lambda each: _(STATE_NAMES[each]),
             ),
             _choose_several(
                 fourth,
@@ -157,7 +148,7 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     took = record.ended and record.started and format_duration(record.ended - record.started)
     return {
         "run": record.name,
-        "state": _("imported") if record.is_imported else _name_state(record.state.value),
+        "state": _("imported") if record.is_imported else name_state(record),
         "test accuracy (%)": 100 * result.accuracy if result else None,
         "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
         "case": config.strategy.textbook_case,  # none beyond the textbook
@@ -168,7 +159,3 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
         "took": took or "",
         "notes": record.notes,
     }
-
-
-def _name_state(state: str) -> str:
-    return _(STATE_NAMES[state])

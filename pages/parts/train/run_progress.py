@@ -4,17 +4,17 @@ import streamlit as st
 
 from pages.shared import caches
 from pages.shared.layout import format_duration
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
-from transfer_core.runs import RunRecord, translate_record_text
+from transfer_core.runs import RunRecord, measure_progress, translate_record_text
 from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Started, Stepped
 
 
 def show_progress_of_run(record: RunRecord) -> None:
     """Draw the state and the progress bar of a run."""
     share, words = _describe_progress(record)
-    st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
+    st.progress(share, text=f"{describe_state(record)[0]} {words}")
 
 
 def show_numbers(record: RunRecord) -> None:
@@ -35,15 +35,16 @@ def show_numbers(record: RunRecord) -> None:
 
 def _describe_progress(record: RunRecord) -> tuple[float, str]:
     """Return the completed share of the run, in [0, 1], and its current step in words."""
-    latest, words = caches.read_latest(record), _(STATE_LABELS[record.state][1])
+    latest, words = caches.read_latest(record), describe_state(record)[1]
+    share = measure_progress(record.state, latest)
     match record.state:
         case "queued":
             return 0.0, _describe_wait(record.id, _describe_interruption(record) or words)
         case "preparing" if (work := latest.get(Preparing)) and work.total == 1:
-            return work.done, translate_record_text(work.what)
+            return share, translate_record_text(work.what)
         case "preparing" if work := latest.get(Preparing):
             what = translate_record_text(work.what)
-            return work.done / work.total, _(
+            return share, _(
                 "{what}: {done:,} of {total:,}", what=what, done=work.done, total=work.total
             )
         case "finished":
@@ -54,8 +55,7 @@ def _describe_progress(record: RunRecord) -> tuple[float, str]:
                 if record.result
                 else _("Stopped before it began")
             )
-    started, step = latest.get(Started), latest.get(Stepped)
-    return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
+    return share, words
 
 
 def _describe_interruption(record: RunRecord) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError, StorageError
 from transfer_core.languages import _
+from transfer_core.runs.engine.capacity import Capacity, read_capacity
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.lanes import Lane
@@ -115,6 +116,11 @@ class Engine(RunReader):
     def forecast_wait(self, run_id: str) -> float | None:
         """As for `RunReader`; nobody knows how long a cluster will take."""
         return super().forecast_wait(run_id) if self.works_here else None
+
+    def read_capacity(self) -> Capacity:
+        """Return what this engine performs where, and what waits for it."""
+        lanes = [worker.lane for worker in self._workers]
+        return read_capacity(self, self._executor, self._lock.id, lanes)
 
     def resume(self, run_id: str) -> None:
         """Continue an interrupted run from its latest checkpoint; nothing if it is not over.

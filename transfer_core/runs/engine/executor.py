@@ -76,6 +76,10 @@ class Executor(Protocol):
     def works_here(self) -> bool:
         """Whether its runs take the time of this computer, and end with this process."""
 
+    @property
+    def cluster(self) -> str | None:
+        """Name of the cluster that performs the runs; None if this computer does."""
+
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""
 

@@ -34,7 +34,7 @@ class ProcessExecutor:
         max_devices: That may share the steps of a run.
     """
 
-    works_here = True
+    works_here, cluster = True, None
 
     def __init__(self, command: Sequence[str], capacity: int = 1, max_devices: int = 1) -> None:
         self._command, self.capacity = tuple(command), capacity

@@ -43,7 +43,7 @@ class ThreadExecutor:
         capacity: Runs at a time.
     """
 
-    works_here = True
+    works_here, cluster = True, None
 
     def __init__(self, run_function: RunFunction, capacity: int = 1) -> None:
         self._run_function, self.capacity = run_function, capacity
