@@ -16,6 +16,7 @@ from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
+from pages.shared.layout import format_duration
 from pages.shared.workspace_cookie import make_proof, name_cookie
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -324,6 +325,10 @@ def test_training_from_the_form_ends_with_a_result(data):
     caches.get_engine().wait(run, timeout=60)
     app.run()
     assert "the weights are those of epoch" in list_texts(app)
+    (record,) = caches.get_engine().list_runs()
+    took = format_duration(record.seconds)  # the same wherever a duration is shown
+    assert f"The run took {took}," in list_texts(app)
+    assert list(build_page("runs").run().dataframe[0].value["took"]) == [took]
     results = build_page("results", run=run).run()
     assert not results.exception
     assert results.metric[0].label == "Test accuracy"

@@ -154,7 +154,6 @@ def show_runs_table(
 def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     """A row of the table."""
     result, config = record.result, record.config
-    took = record.ended and record.started and format_duration(record.ended - record.started)
     return {
         "run": record.name,
         "state": _("imported") if record.is_imported else _name_state(record.state.value),
@@ -165,7 +164,7 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
         "network": names.get(config.network, config.network),
         "tags": list(record.tags),
         "started": datetime.fromtimestamp(record.created),
-        "took": took or "",
+        "took": "" if record.seconds is None else format_duration(record.seconds),
         "notes": record.notes,
     }
 
