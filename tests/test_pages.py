@@ -159,8 +159,11 @@ def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
 )
 def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told):
     app = build_page("data").run()
+    app.session_state["data_upload_answer"] = {"ticket": "of the file that comes"}
     upload(app, "data_upload", "bad.zip", content)
     assert not app.exception
+    # The uploader, drawn while the page had the file, says no more that it has arrived.
+    assert read_component(app, "data_upload")["answer"] is None
     assert told in app.error[0].value
     assert any("What to do" in element.value for element in app.markdown)
 
