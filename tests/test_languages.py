@@ -23,6 +23,7 @@ from pages.parts.learn import library
 from pages.parts.learn.chapter import Experiment
 from pages.shared import glossary
 from tools.languages import list_problems
+from transfer_core.figures import plot_confusion_matrix
 from transfer_core.figures.theme import apply_layout
 from transfer_core.languages import LANGUAGES, SOURCE_LANGUAGE, _, catalogue, ngettext
 from transfer_core.runs import translate_record_text
@@ -116,6 +117,8 @@ def test_charts_write_numbers_as_the_language_does(language):
     language("de")
     german = apply_layout(go.Figure(layout=axis), "title").layout
     assert german.separators == ",." and german.xaxis.labelalias["50%"] == "50\xa0%"
+    cells = plot_confusion_matrix([[3, 1], [0, 4]], ["a", "b"]).data[0]
+    assert cells.text[0][1] == "1<br>25\xa0%" and cells.colorbar.labelalias["50%"] == "50\xa0%"
 
 
 def test_a_translation_comes_from_the_files_of_its_language(language, tmp_path, monkeypatch):

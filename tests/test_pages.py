@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -331,6 +332,8 @@ def test_training_from_the_form_ends_with_a_result(data):
     (record,) = caches.get_engine().list_runs()
     took = format_duration(record.seconds)  # the same wherever a duration is shown
     assert f"The run took {took}," in list_texts(app)
+    told = list_texts(app)  # the name of the program that did it stands behind the question mark
+    assert "went through the network once" in told and not re.search("torch|ONNX", told)
     assert list(build_page("runs").run().dataframe[0].value["took"]) == [took]
     results = build_page("results", run=run).run()
     assert not results.exception

@@ -9,6 +9,7 @@ from pages.parts.runs.runs_table import STATE_NAMES
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_figure
 from pages.shared.presenting import fit_table
+from pages.shared.result_words import describe_interval
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.languages import _
 from transfer_core.runs import RunState, move_to_front
@@ -107,7 +108,7 @@ def _make_row(class_: Class, row: BoardRow) -> dict:
         "now": record and _(STATE_NAMES[record.state.value]),
         "live": run and run.live_accuracy and 100 * run.live_accuracy,
         "guess": None if run is None or run.guess is None else 100 * run.guess,
-        "told": f"{told.low:.0%} – {told.high:.0%}" if has_interval else None,
+        "told": describe_interval(told.low, told.high) if has_interval else None,
         "test": result and 100 * result.accuracy,
     }
 
@@ -157,6 +158,12 @@ def _show_spread(class_: Class, results: tuple[ClassRun, ...]) -> None:
         describe_class_spread(points, data_name),
         key="class_spread",
         width="stretch",
+    )
+    st.caption(
+        _(
+            "What starts at random differs from student to student (*seed*). In case 1 that is "
+            "only the new layer, so its results hardly differ."
+        )
     )
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.layout import format_duration
 from pages.shared.presenting import fit_table
+from pages.shared.result_words import describe_interval
 from transfer_core.cases import TransferCase
 from transfer_core.languages import N_, _
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
@@ -158,7 +159,7 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
         "run": record.name,
         "state": _("imported") if record.is_imported else _name_state(record.state.value),
         "test accuracy (%)": 100 * result.accuracy if result else None,
-        "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
+        "95 % interval": describe_interval(result.low, result.high) if result else "",
         "case": config.strategy.textbook_case,  # none beyond the textbook
         "data set": names.get(config.data_id, _("removed")),
         "network": names.get(config.network, config.network),
