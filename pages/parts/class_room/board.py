@@ -7,7 +7,7 @@ import streamlit as st
 from pages.parts.class_room.invitation import show_qr_code
 from pages.parts.runs.runs_table import STATE_NAMES
 from pages.shared import caches, session
-from pages.shared.layout import escape_markdown, show_errors, show_figure
+from pages.shared.layout import escape_markdown, hint_at_more_columns, show_errors, show_figure
 from pages.shared.presenting import fit_table
 from pages.shared.result_words import describe_interval
 from transfer_core.figures import describe_class_spread, plot_class_spread
@@ -93,6 +93,7 @@ def _show_rows(class_: Class, rows: tuple[BoardRow, ...]) -> BoardRow | None:
         placeholder="–",
         alt=_("A row for each of {students:,} students.", students=len(rows)),
     )
+    hint_at_more_columns()
     chosen = event.selection.rows
     return rows[chosen[0]] if chosen and chosen[0] < len(rows) else None
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from pages.shared import session
-from pages.shared.layout import format_duration
+from pages.shared.layout import format_duration, hint_at_more_columns
 from pages.shared.presenting import fit_table
 from pages.shared.result_words import describe_interval
 from transfer_core.cases import TransferCase
@@ -149,6 +149,7 @@ def show_runs_table(
         placeholder="–",
         alt=_("Table of {runs:,} runs; each row can be chosen.", runs=len(shown)),
     )
+    hint_at_more_columns()
     return tuple(shown[row].id for row in event.selection.rows if row < len(shown))
 
 
