@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
+from pages.shared.layout import format_duration
 from pages.shared.workspace_cookie import make_proof, name_cookie
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -158,8 +160,11 @@ def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
 )
 def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told):
     app = build_page("data").run()
+    app.session_state["data_upload_answer"] = {"ticket": "of the file that comes"}
     upload(app, "data_upload", "bad.zip", content)
     assert not app.exception
+    # The uploader, drawn while the page had the file, says no more that it has arrived.
+    assert read_component(app, "data_upload")["answer"] is None
     assert told in app.error[0].value
     assert any("What to do" in element.value for element in app.markdown)
 
@@ -324,6 +329,12 @@ def test_training_from_the_form_ends_with_a_result(data):
     caches.get_engine().wait(run, timeout=60)
     app.run()
     assert "the weights are those of epoch" in list_texts(app)
+    (record,) = caches.get_engine().list_runs()
+    took = format_duration(record.seconds)  # the same wherever a duration is shown
+    assert f"The run took {took}," in list_texts(app)
+    told = list_texts(app)  # the name of the program that did it stands behind the question mark
+    assert "went through the network once" in told and not re.search("torch|ONNX", told)
+    assert list(build_page("runs").run().dataframe[0].value["took"]) == [took]
     results = build_page("results", run=run).run()
     assert not results.exception
     assert results.metric[0].label == "Test accuracy"

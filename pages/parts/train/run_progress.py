@@ -30,7 +30,10 @@ def show_numbers(record: RunRecord) -> None:
             )
         )
     if runtime := latest.get(RuntimeChosen):
-        st.caption(runtime.describe())
+        st.caption(
+            _("Before training, each image went through the network once; its features were kept."),
+            help=runtime.describe(),
+        )
 
 
 def _describe_progress(record: RunRecord) -> tuple[float, str]:
