@@ -7,7 +7,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from transfer_core.cli import data_commands, network_commands, run_commands, training_commands
+from transfer_core.cli import (
+    backup_command,
+    data_commands,
+    network_commands,
+    run_commands,
+    training_commands,
+)
 from transfer_core.cli.serve import serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
@@ -65,6 +71,12 @@ def _build_parser() -> argparse.ArgumentParser:
     app.add_argument("--https", action="store_true", help="by a certificate that is made here")
     app.add_argument("--address", help="to listen on one address of this computer only")
     app.add_argument("--port", type=int, metavar="P", help="else the first free one from 8501")
-    for commands in (data_commands, training_commands, run_commands, network_commands):
+    for commands in (
+        data_commands,
+        training_commands,
+        run_commands,
+        network_commands,
+        backup_command,
+    ):
         commands.add_commands(add)
     return parser

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "busy": ["TrainingTurn", "mark_training", "watch_for_training"],
         "devices": ["Device", "choose_device", "copy_to_device", "get_device", "validate_device"],
         "disk_cache": [
+            "CACHE_FOLDERS",
             "CacheFullError",
             "NPY_HEADER_BYTES",
             "add_entry",
