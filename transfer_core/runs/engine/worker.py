@@ -148,6 +148,8 @@ class Worker:
             if not goes_on:
                 directory.stop_file.unlink(missing_ok=True)
                 directory.prepare(to_json(run.config), run.attempt)
+                # The attempt before may have told more, until this one ended it.
+                restore_events(self._store, directory, run)
             self._repeat_stop(run, directory)
             with (
                 EventWriter(self._store, run.id, self._engine) as journal,
