@@ -27,7 +27,8 @@ def backup(options: Namespace) -> int:
         print_json(**asdict(made) | {"folder": str(made.folder)})
     else:
         megabytes = made.copied_bytes / 1e6
-        print(f"{made.folder}\n{made.files:,} files; {made.copied:,} copied, {megabytes:,.1f} MB")
+        print(made.folder)
+        print(f"databases and {made.files:,} files, {made.copied:,} copied ({megabytes:,.1f} MB)")
     for each in made.damaged:
         print(
             f"{each} is damaged in the data folder. An older backup may be whole", file=sys.stderr

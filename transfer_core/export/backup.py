@@ -36,7 +36,7 @@ class Backup:
     """A backup that was made."""
 
     folder: Path
-    files: int
+    files: int  # without the databases
     copied: int  # files that the last backup did not have
     copied_bytes: int
     damaged: tuple[str, ...]  # of the data sets and runs with copied files, such as "runs/ID"
