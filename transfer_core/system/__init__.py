@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "validate_device",
         ],
         "disk_cache": [
+            "CACHE_FOLDERS",
             "CacheFullError",
             "NPY_HEADER_BYTES",
             "add_entry",
