@@ -58,7 +58,6 @@ from pages.shared.caches.runs import (
     load_trained_network,
     predict_image,
     read_events,
-    read_latest,
     recall_forecast,
 )
 
@@ -108,7 +107,6 @@ __all__ = [
     "predict_image",
     "rank_networks",
     "read_events",
-    "read_latest",
     "recall_forecast",
     "render_contact_sheet",
     "render_sample_picture",

@@ -12,8 +12,6 @@ from transfer_core.errors import BusyError
 from transfer_core.system import choose_device, get_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from transfer_core.cases import Strategy
     from transfer_core.inspection import (
         OutOfDistributionDetector,
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
         TrainedNetwork,
     )
     from transfer_core.networks import SourceNetwork
-    from transfer_core.runs import Engine, RunEvent, RunLog, RunRecord
+    from transfer_core.runs import Engine, EventLog, RunLog, RunRecord
     from transfer_core.system import Progress
     from transfer_core.timing import Forecast
     from transfer_core.workspaces import ClassBoard
@@ -66,19 +64,10 @@ def get_run_log(run_id: str) -> RunLog:
     return RunLog(get_engine().store, run_id)
 
 
-def read_events(record: RunRecord) -> tuple[RunEvent, ...]:
+def read_events(record: RunRecord) -> EventLog:
     """What a run has reported; while it goes on, all who watch it share a read for a moment."""
     max_age = 0.0 if record.state.is_final else SHARED_SECONDS
     return get_run_log(record.id).events(max_age)
-
-
-def read_latest(record: RunRecord) -> Mapping[type, Any]:
-    """The newest event of each kind that a run has reported; see `read_events`."""
-    return get_run_log(record.id).compute_once("latest", _find_latest, read_events(record))
-
-
-def _find_latest(events: Iterable[RunEvent]) -> dict[type, Any]:
-    return {type(entry.event): entry.event for entry in events}
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
