@@ -20,6 +20,7 @@ from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import RunFunction, StopRequested
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.process_executor import ProcessExecutor
+from transfer_core.runs.engine.ray_jobs import RayJobs
 from transfer_core.runs.engine.slurm import Slurm
 from transfer_core.runs.perform import FLOAT_BYTES, perform_run
 from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
@@ -28,7 +29,7 @@ from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, m
 from transfer_core.runs.sweeping import sweep_orphans
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
-from transfer_core.settings import SlurmSettings, read_cluster_settings
+from transfer_core.settings import RaySettings, SlurmSettings, read_cluster_settings
 from transfer_core.system import (
     Device,
     __version__,
@@ -44,7 +45,8 @@ from transfer_core.training import Event, RunConfig, StepFormat, choose_step_for
 CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
-CLUSTERS = {"slurm": (Slurm, SlurmSettings)}  # that performs runs, and what cluster.toml says of it
+# What performs runs, and what cluster.toml says of it.
+CLUSTERS = {"slurm": (Slurm, SlurmSettings), "ray": (RayJobs, RaySettings)}
 EXECUTORS = "thread", "process", *CLUSTERS
 
 

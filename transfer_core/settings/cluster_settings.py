@@ -33,6 +33,21 @@ class SlurmSettings:
     minutes: Annotated[int, Field(ge=2)] = 240  # of a job; a longer run goes on in another
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaySettings:
+    """Where Ray is, and what each job asks it for."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    address: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9_.:\[\]-]+$")] = (
+        "http://127.0.0.1:8265"  # of Ray's dashboard
+    )
+    jobs: Annotated[int, Field(ge=1, le=32)] = 4  # at once; other runs wait in our queue
+    cpus: Annotated[int, Field(ge=1, le=256)] = 2  # of each job
+    gpus: Annotated[int, Field(ge=0, le=1)] = 0  # of each device of a run
+    memory_gb: Annotated[int, Field(ge=1, le=4096)] | None = None
+
+
 def read_cluster_settings(home: Path, kind: type[T]) -> T:
     """Read the settings of a kind of cluster from the data folder; without a file, the usual ones.
 

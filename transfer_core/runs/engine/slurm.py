@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
-from transfer_core.runs.engine.cluster import ClusterError, make_job_death
+from transfer_core.runs.engine.cluster import ClusterError, make_job_death, make_job_environment
 from transfer_core.runs.engine.executor import ProcessDied, make_memory_death
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.settings import SlurmSettings
@@ -17,9 +17,7 @@ from transfer_core.settings import SlurmSettings
 COMMAND_SECONDS = 30.0  # after which a command of SLURM counts as not answering
 # SIGTERM so long before the end of the job's time: for the checkpoint, and to be queued again.
 NOTICE_SECONDS = 60
-SECRETS = {"TRANSFER_TEACHER_PASSWORD"}  # jobs do not need them, and SLURM stores what jobs get
 _SCRIPT = Path(__file__).with_name("slurm_job.sh")
-_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
 
 class Slurm:
@@ -92,15 +90,13 @@ def _make_options(settings: SlurmSettings) -> list[str]:
 
 
 def _call(*command: str, may_fail: bool = False) -> str:
-    path = os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
-    environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
-            env=environment | {"PYTHONPATH": path},
+            env=make_job_environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ClusterError(f"{command[0]}: {error}") from error
