@@ -27,6 +27,7 @@ from pathlib import Path
 
 from benchmarks import local_ray, local_slurm
 from transfer_core.runs import (
+    Cluster,
     ClusterExecutor,
     Engine,
     RayJobs,
@@ -35,7 +36,6 @@ from transfer_core.runs import (
     RunState,
     Slurm,
 )
-from transfer_core.runs.engine.cluster import Cluster
 from transfer_core.settings import SlurmSettings
 from transfer_core.training import EpochEnded, RunConfig
 

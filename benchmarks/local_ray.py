@@ -16,11 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from transfer_core.runs.engine.cluster import SECRETS, ClusterError
-from transfer_core.runs.engine.ray_jobs import TOKEN_VARIABLE, RayJobs
+from transfer_core.runs import RAY_TOKEN_VARIABLE, ClusterError, RayJobs, make_job_environment
 from transfer_core.settings import RaySettings
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0  # of a busy computer
 OBJECT_STORE_BYTES = 80_000_000  # about the least that Ray takes; nothing is put there
 _PROGRAM = Path(sys.executable).with_name("ray")
 
@@ -42,7 +41,7 @@ class LocalRay:
         self._folder, self._start_limit = folder, start_limit
         self._sessions: dict[str, int] = {}  # of a node's processes
         self._token_file = folder / "token"
-        self._token_file.write_text(os.environ[TOKEN_VARIABLE])
+        self._token_file.write_text(os.environ[RAY_TOKEN_VARIABLE])
         self._port, self._dashboard_port = _find_port(), _find_port()
         self.settings = RaySettings(address=f"http://127.0.0.1:{self._dashboard_port}", cpus=1)
 
@@ -60,9 +59,11 @@ class LocalRay:
         common = ["--num-cpus=1", f"--temp-dir={self._folder}", "--disable-usage-stats"]
         common += [f"--object-store-memory={OBJECT_STORE_BYTES}"]
         common += [f"--dashboard-agent-listen-port={_find_port()}"]
-        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
-        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self._token_file)}
-        environment |= {"RAY_JOB_START_TIMEOUT_SECONDS": str(self._start_limit)}
+        environment = make_job_environment() | {  # without the token
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self._token_file),
+            "RAY_JOB_START_TIMEOUT_SECONDS": str(self._start_limit),
+        }
         with (self._folder / f"{node}.log").open("a") as log:
             starter = subprocess.Popen(
                 [_PROGRAM, "start", *common, *options],
@@ -122,8 +123,8 @@ class LocalRay:
 @contextmanager
 def run_ray(start_limit: int = 900) -> Iterator[LocalRay]:
     """Run a Ray until the block ends, and let this process and its children use it."""
-    before = os.environ.get(TOKEN_VARIABLE)
-    os.environ[TOKEN_VARIABLE] = secrets.token_hex()
+    before = os.environ.get(RAY_TOKEN_VARIABLE)
+    os.environ[RAY_TOKEN_VARIABLE] = secrets.token_hex()
     with TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         ray = LocalRay(Path(folder), start_limit)
         try:
@@ -133,9 +134,9 @@ def run_ray(start_limit: int = 900) -> Iterator[LocalRay]:
         finally:
             for node in ray.nodes:
                 ray.kill(node)
-            os.environ.pop(TOKEN_VARIABLE)
+            os.environ.pop(RAY_TOKEN_VARIABLE)
             if before is not None:
-                os.environ[TOKEN_VARIABLE] = before
+                os.environ[RAY_TOKEN_VARIABLE] = before
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:

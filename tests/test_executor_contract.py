@@ -24,7 +24,7 @@ from toy_worker import ERROR
 from benchmarks import local_ray, local_slurm
 from transfer_core.runs.engine import cluster_executor, slurm
 from transfer_core.runs.engine.executor import ProcessDied
-from transfer_core.runs.engine.ray_jobs import TOKEN_VARIABLE
+from transfer_core.runs.engine.ray_jobs import RAY_TOKEN_VARIABLE
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
@@ -68,7 +68,7 @@ def ray_server(monkeypatch, quick_looks):
     """A stand-in for Ray."""
     with closing(FakeRay()) as ray:
         monkeypatch.setenv(RAY_ADDRESS, ray.address)
-        monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
+        monkeypatch.setenv(RAY_TOKEN_VARIABLE, TOKEN)
         SITES["fake ray"].ray = ray
         yield ray
 
@@ -180,7 +180,8 @@ def test_it_is_told_what_runs_where_and_what_waits(site, tmp_path):
         (run,) = place.runs
         assert (run.record.id, run.record.state, place.free) == (run_id, "training", ())
         assert run.since and 0 < run.progress < 1
-        assert run.job == (engine.directory(run_id).read_job("slurm") if site.is_cluster else None)
+        directory = engine.directory(run_id)
+        assert run.job == (site.is_cluster and directory.read_job(site.name.split()[-1]) or None)
         assert [each.record.id for each in capacity.queue] == [waiting]
         assert (capacity.queue[0].seconds is None) is site.is_cluster
         for each in (waiting, run_id):

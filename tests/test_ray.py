@@ -13,7 +13,7 @@ from benchmarks import local_ray
 from transfer_core.errors import SettingsError
 from transfer_core.runs.engine import ray_jobs
 from transfer_core.runs.engine.cluster import ClusterError
-from transfer_core.runs.engine.ray_jobs import TOKEN_VARIABLE, RayJobs
+from transfer_core.runs.engine.ray_jobs import RAY_TOKEN_VARIABLE, RayJobs
 from transfer_core.runs.launch import start_engine
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
@@ -65,13 +65,13 @@ def test_file_that_cannot_be_used_is_refused(text, tmp_path):
 
 def test_server_with_a_wrong_token_does_not_start(ray_server, tmp_path, monkeypatch):
     (tmp_path / "cluster.toml").write_text(f'address = "{ray_server.address}"')
-    monkeypatch.setenv(TOKEN_VARIABLE, "wrong")
+    monkeypatch.setenv(RAY_TOKEN_VARIABLE, "wrong")
     with pytest.raises(SettingsError, match="Ray refuses the token.*403.*TRANSFER_RAY_TOKEN"):
         start_engine(tmp_path, executor="ray")
 
 
 def test_token_is_that_of_rays_own_file_where_none_is_set(ray_server, tmp_path, monkeypatch):
-    monkeypatch.delenv(TOKEN_VARIABLE)
+    monkeypatch.delenv(RAY_TOKEN_VARIABLE)
     monkeypatch.setattr(ray_jobs, "TOKEN_FILE", tmp_path / "auth_token")
     (tmp_path / "auth_token").write_text(f"{TOKEN}\n")
     assert RayJobs(RaySettings(address=ray_server.address)).list_jobs() == set()

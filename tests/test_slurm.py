@@ -12,6 +12,7 @@ from test_executor_contract import (  # noqa: F401 - fixtures
     fake_commands,
     list_processes,
     list_sites,
+    quick_looks,
     real_slurm,
     site,
     wait_for_checkpoint,

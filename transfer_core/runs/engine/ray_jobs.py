@@ -24,7 +24,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.settings import RaySettings
 
 ANSWER_SECONDS = 10.0  # after which Ray counts as not answering
-TOKEN_VARIABLE = "TRANSFER_RAY_TOKEN"
+RAY_TOKEN_VARIABLE = "TRANSFER_RAY_TOKEN"
 TOKEN_FILE = Path("~/.ray/auth_token")  # where Ray's own commands keep it
 # Variables of the server that jobs get. Whoever holds the token may read them.
 PASSED = "PYTHONPATH", "TRANSFER_", "TORCH_HOME", "HF_HOME", "HF_HUB_", "HF_ENDPOINT"
@@ -57,7 +57,7 @@ class RayJobs:
             raise SettingsError(
                 _("Ray refuses the token of this server."),
                 found=str(error),
-                remedy=_("Set {variable} to Ray's token.", variable=TOKEN_VARIABLE),
+                remedy=_("Set {variable} to Ray's token.", variable=RAY_TOKEN_VARIABLE),
             ) from error
         except ClusterError as error:
             _LOG.warning("Ray does not answer, so runs wait: %s", error)
@@ -146,7 +146,7 @@ class _TokenRefused(ClusterError):
 
 
 def _make_token_header() -> dict[str, str]:
-    token, file = os.environ.get(TOKEN_VARIABLE, ""), TOKEN_FILE.expanduser()
+    token, file = os.environ.get(RAY_TOKEN_VARIABLE, ""), TOKEN_FILE.expanduser()
     if not token and file.exists():
         token = file.read_text().strip()
     return {"Authorization": f"Bearer {token}"} if token else {}
