@@ -153,6 +153,20 @@ def test_events_that_the_database_lacked_at_the_kill_are_read_from_the_runs_file
             assert list_kinds(engine.events(run_id)).count("Stepped") == 2
 
 
+def test_what_the_process_before_told_after_the_recovery_is_kept(tmp_path):
+    run_id = interrupt(tmp_path)
+    directory = RunDirectory.locate(tmp_path, run_id)
+    late = directory.find_checkpoint_epoch() + 1
+    with Engine(tmp_path, make_checkpointing_perform(late + 1, pause=0.0)) as engine:
+        with closing(EventFile(directory.events_file)) as file:  # it outlives its server a little
+            file.append(make_epoch(late))
+        save_toy_checkpoint(directory, late)
+        engine.resume(run_id)
+        engine.wait(run_id, WAIT)
+        epochs = [event.epoch for event in select_events(engine.events(run_id), EpochEnded)]
+        assert epochs == list(range(1, late + 2))
+
+
 def test_a_stop_while_a_run_waits_to_continue_keeps_its_checkpoint(tmp_path):
     run_id = interrupt(tmp_path)
     with Engine(tmp_path, make_perform()) as engine:

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["cluster_job", "worker_process"],
     submod_attrs={
+        "engine.capacity": ["ActiveRun", "Capacity", "Place", "measure_progress"],
         "engine.engine": ["Engine", "close_engines"],
         "launch": [
             "EXECUTOR_VARIABLE",
@@ -16,10 +17,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "run_to_end",
             "start_engine",
         ],
+        "engine.cluster": ["Cluster", "ClusterError", "make_job_environment"],
         "engine.cluster_executor": ["ClusterExecutor"],
         "engine.process_executor": ["ProcessExecutor"],
+        "engine.ray_jobs": ["RAY_TOKEN_VARIABLE", "RayJobs"],
         "engine.slurm": ["Slurm"],
+        "engine.lanes": ["Lane"],
         "engine.queue": ["move_to_front"],
+        "engine.reader": ["QueuedRun"],
         "perform": ["perform_run"],
         "store.curation": [
             "MAX_NOTES_LENGTH",
@@ -30,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "restore_runs",
             "update_run",
         ],
+        "store.device_time": ["list_occupations", "sum_device_seconds"],
         "store.directory": ["RunDirectory"],
         "store.events": [
             "EventLog",
@@ -58,7 +64,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
         "store.config_json": ["to_json", "upgrade_config"],
         "store.store": ["RunStore"],
-        "stored_texts": ["translate_record_text"],
+        "stored_texts": ["is_waiting", "translate_record_text"],
         "sweeping": ["sweep_orphans"],
         "store.track_record": ["Tally", "TrackRecord", "load_track_records"],
     },

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from transfer_core import dataset
-from transfer_core.errors import DataSetError
+from transfer_core.errors import DataSetError, RunError
 from transfer_core.languages import _
 from transfer_core.runs import (
     RunRecord,
@@ -17,7 +17,7 @@ from transfer_core.runs import (
     make_unknown_run_error,
     require_usable,
 )
-from transfer_core.workspaces.links import Link, Workspace
+from transfer_core.workspaces.links import WITHDRAWN, Link, Workspace
 from transfer_core.workspaces.store import Holding, WorkspaceStore, open_workspaces
 
 _LOG = logging.getLogger(__name__)
@@ -87,8 +87,15 @@ class Belongings:
         record = self.runs.read(run_id)
         if self.is_own_run(record):
             return record
-        if not own and self.workspaces.links.was_shown(self.workspace, "run", run_id):
+        links = self.workspaces.links
+        if not own and links.was_shown(self.workspace, "run", run_id):
             return record
+        if not own and links.was_shown(self.workspace, WITHDRAWN, run_id):
+            raise RunError(
+                _("The link to this run was withdrawn."),
+                found=_("run id {id}", id=run_id),
+                remedy=_("Ask whoever shared it for a new link, or choose a run of your own."),
+            )
         self._log_refusal("run", run_id)
         raise make_unknown_run_error(run_id)
 

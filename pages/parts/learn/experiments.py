@@ -12,7 +12,7 @@ from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.live_pace import draw_again
 from pages.shared.progress import show_progress
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.cases import Strategy
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import RunError
@@ -106,7 +106,7 @@ def watch(runs: list[str], key: str) -> None:
         epochs = record.config.strategy.optimiser.epochs
         share = 1.0 if record.state.is_final else epoch.epoch / epochs if epoch else 0.0
         title = escape_markdown(describe_option(record.config.strategy))
-        state = _(STATE_LABELS[record.state][1])
+        state = describe_state(record)[1]
         st.progress(min(1.0, share), text=_("{title}: {state}", title=title, state=state))
     if others := find_runs_before(records):
         show_wait(others)

@@ -36,13 +36,10 @@ def show_end(record: RunRecord, events: EventLog) -> None:
 
 
 def _explain_end(record: RunRecord, ended: Ended) -> None:
-    """Say after how long and why the training ended, and which weights were kept."""
+    """Say when and why the training ended, which weights were kept, and what the run took."""
     strategy, why = record.config.strategy, None
     if ended.epochs:
-        time = format_duration(ended.seconds)
-        when = ngettext(
-            "after {n} epoch and {time}", "after {n} epochs and {time}", ended.epochs, time=time
-        )
+        when = ngettext("after {n} epoch", "after {n} epochs", ended.epochs)
     else:
         trained = _(strategy.what_is_trained)
         when = _("before an epoch of training {what} had ended", what=trained)
@@ -50,7 +47,11 @@ def _explain_end(record: RunRecord, ended: Ended) -> None:
         reason = describe_early_stop(strategy.optimiser.patience)
         why = _("Why it ended: {reason}.", reason=reason)
     kept = _describe_kept_weights(record, ended)
-    st.markdown(_(END_REASON_LABELS[ended.reason], when=when, kept=kept), help=why)
+    words = _(END_REASON_LABELS[ended.reason], when=when, kept=kept)
+    if record.seconds is not None:
+        took = format_duration(record.seconds)
+        words += " " + _("The run took {took}, with preparing and testing.", took=took)
+    st.markdown(words, help=why)
 
 
 def show_epochs(events: EventLog) -> None:

@@ -1,20 +1,28 @@
 """Progress of a run: its state, a progress bar, and below the curves four numbers."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.shared import caches
 from pages.shared.layout import format_duration
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
-from transfer_core.runs import EventLog, RunRecord, find_last_event, translate_record_text
+from transfer_core.runs import (
+    EventLog,
+    RunRecord,
+    find_last_event,
+    measure_progress,
+    translate_record_text,
+)
 from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Started, Stepped
 
 
 def show_progress_of_run(record: RunRecord, events: EventLog) -> None:
     """Draw the state and the progress bar of a run."""
     share, words = _describe_progress(record, events)
-    st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
+    st.progress(share, text=f"{describe_state(record)[0]} {words}")
 
 
 def show_numbers(record: RunRecord, events: EventLog) -> None:
@@ -29,20 +37,24 @@ def show_numbers(record: RunRecord, events: EventLog) -> None:
             )
         )
     if runtime := find_last_event(events, RuntimeChosen):
-        st.caption(runtime.describe())
+        st.caption(
+            _("Before training, each image went through the network once; its features were kept."),
+            help=runtime.describe(),
+        )
 
 
 def _describe_progress(record: RunRecord, events: EventLog) -> tuple[float, str]:
     """Return the completed share of the run, in [0, 1], and its current step in words."""
-    words, work = _(STATE_LABELS[record.state][1]), find_last_event(events, Preparing)
+    words, work = describe_state(record)[1], find_last_event(events, Preparing)
+    share = measure_progress(record.state, partial(find_last_event, events))
     match record.state:
         case "queued":
             return 0.0, _describe_wait(record.id, _describe_interruption(record) or words)
         case "preparing" if work and work.total == 1:
-            return work.done, translate_record_text(work.what)
+            return share, translate_record_text(work.what)
         case "preparing" if work:
             what = translate_record_text(work.what)
-            return work.done / work.total, _(
+            return share, _(
                 "{what}: {done:,} of {total:,}", what=what, done=work.done, total=work.total
             )
         case "finished":
@@ -53,8 +65,7 @@ def _describe_progress(record: RunRecord, events: EventLog) -> tuple[float, str]
                 if record.result
                 else _("Stopped before it began")
             )
-    started, step = find_last_event(events, Started), find_last_event(events, Stepped)
-    return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
+    return share, words
 
 
 def _describe_interruption(record: RunRecord) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared.caches.data_sets import load_data_set
 from transfer_core.errors import BusyError
-from transfer_core.system import get_home
+from transfer_core.system import choose_device, get_home
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
@@ -41,6 +41,12 @@ def get_engine() -> Engine:
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     return start_engine(get_home(), executor=os.environ.get(EXECUTOR_VARIABLE, "process"))
+
+
+def count_offered_devices() -> int:
+    """How many GPUs a run may share its work among; parts of a processor are offered to nobody."""
+    engine = get_engine()
+    return 1 if engine.works_here and choose_device() == "cpu" else engine.max_devices
 
 
 def close_engine() -> None:

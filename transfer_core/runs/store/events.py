@@ -32,9 +32,14 @@ EVENT_TYPES: dict[str, type] = {  # by the kind that the store and the command l
 _KINDS = {event_type: kind for kind, event_type in EVENT_TYPES.items()}
 
 
+def name_kind(event_type: type) -> str:
+    """Return what the store calls a type of events."""
+    return _KINDS[event_type]
+
+
 def encode_event(event: LoggedEvent) -> tuple[str, dict[str, Any]]:
     """Return the kind and the values of an event, JSON only; see `encode_values`."""
-    return _KINDS[type(event)], encode_values(event)
+    return name_kind(type(event)), encode_values(event)
 
 
 def encode_values(value: Any) -> Any:
