@@ -218,9 +218,9 @@ def change_result(monkeypatch, run: str, **values) -> None:
     """Give a run another result in what the store returns."""
     home = get_home()
     store = Belongings(home, open_workspaces(home).this_computer).runs
-    real = store.get
+    real = store.read
     changed = replace(real(run), result=replace(real(run).result, **values))
-    monkeypatch.setattr(store, "get", lambda asked: changed if asked == run else real(asked))
+    monkeypatch.setattr(store, "read", lambda asked: changed if asked == run else real(asked))
 
 
 @pytest.mark.parametrize("page", ["results", "train"])
