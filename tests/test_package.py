@@ -125,7 +125,7 @@ def test_the_installed_app_prints_its_address_answers_there_and_to_no_other_name
         assert request_websocket(port, f"rebound.example:{port}") == 403
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        assert server.wait(timeout=30) == 130
     with pytest.raises(ConnectionRefusedError):  # the app ends with the command that started it
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
