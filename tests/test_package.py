@@ -29,7 +29,6 @@ WEBSOCKET_REQUEST = {
 FIRST_PAGE = """
 import sys
 from streamlit.testing.v1 import AppTest
-from pages.server.health import HEALTH_ROUTE
 from transfer_core.cli.serve import find_app
 folder = find_app().parent
 sys.path.insert(0, str(folder))  # as Streamlit does with the folder of the script
