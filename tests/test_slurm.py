@@ -168,7 +168,9 @@ def test_job_of_an_earlier_attempt_or_restart_begins_nothing(tmp_path):
     directory.prepare(to_json(make_config()), 2)
     directory.write_job("slurm", "7")
     assert not directory.begin_restart(1, 0) and not directory.begin_restart(3, 0)
-    assert directory.begin_restart(2, 1)
+    assert directory.begin_restart(2, 1, "7")
+    assert not directory.begin_restart(2, 1, "8")  # SLURM took it twice
+    assert directory.begin_restart(2, 1, "7")
     before = RunDirectory(directory.path)
     before.claim()
     assert directory.begin_restart(2, 2) and not directory.begin_restart(2, 1)
