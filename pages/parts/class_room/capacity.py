@@ -46,8 +46,6 @@ STYLE = """<style>
 .capacity .waits { border-width: 1px; }
 </style>"""
 
-Names = dict[str, str]  # by the ids of runs: whose they are
-
 
 @st.fragment(run_every=REDRAW_SECONDS)
 def watch_capacity(class_id: str) -> None:
@@ -74,7 +72,7 @@ def watch_capacity(class_id: str) -> None:
     show_device_minutes(class_, list(runs.values()))
 
 
-def _draw(capacity: Capacity, names: Names) -> None:
+def _draw(capacity: Capacity, names: Mapping[str, str]) -> None:
     """Draw a row of boxes for each device or cluster, and one for the queue."""
     rows = []
     for number, place in enumerate(capacity.places):
