@@ -12,10 +12,9 @@ from test_pages import list_texts, own_engine  # noqa: F401
 from test_workspaces import open_as
 from toy_runs import make_config, make_step, make_test_result
 
-from pages.parts.class_room import invitation
 from pages.parts.class_room import student as student_card
 from pages.parts.class_room import teacher as teacher_parts
-from pages.shared import caches, class_keeping
+from pages.shared import caches, class_keeping, sharing
 from transfer_core.runs import ActiveRun, Capacity, Place, QueuedRun, RunState
 from transfer_core.workspaces import Belongings, Task, open_classes, open_workspaces
 from transfer_core.workspaces.classes import password
@@ -95,7 +94,7 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     teacher = open_class_page(monkeypatch, secrets[0])
     row = teacher.dataframe[0].value.iloc[0]
     assert (row["guess"], row["case"], row["now"]) == (0, 1, "finished") and row["test"] > 50
-    assert "1 run, " in list_texts(teacher)
+    assert "1 run, " in list_texts(teacher) and "hardly differ" in list_texts(teacher)
     teacher.toggle(key=f"class_hidden_{class_.id}").set_value(True).run()
     assert teacher.dataframe[0].value["student"].tolist() == ["Student 1"]
     assert "Ada" not in list_texts(teacher)
@@ -276,7 +275,7 @@ def test_the_server_looks_for_classes_to_delete_at_its_start_and_every_hour(monk
         ("https://lab.example/class_room", "https://lab.example/class_room?class=ACDEFG"),
     ],
 )
-def test_the_qr_code_leads_to_an_address_that_others_can_open(opened_by, invites_to, monkeypatch):
-    monkeypatch.setattr(invitation, "list_urls", lambda: ["http://192.168.1.7:8501"])
-    monkeypatch.setattr(invitation, "build_page_url", lambda **q: f"{opened_by}?class={q['class']}")
-    assert invitation._build_url("ACDEFG") == invites_to
+def test_a_link_leads_to_an_address_that_others_can_open(opened_by, invites_to, monkeypatch):
+    monkeypatch.setattr(sharing, "list_urls", lambda: ["http://192.168.1.7:8501"])
+    monkeypatch.setattr(sharing, "build_page_url", lambda **q: f"{opened_by}?class={q['class']}")
+    assert sharing.build_link(**{"class": "ACDEFG"}) == invites_to

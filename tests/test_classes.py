@@ -292,6 +292,17 @@ PRAGMA user_version = 1;
     assert [each.workspace for each in classes.list_guesses("7b")] == ["bob"]
 
 
+def test_a_folder_that_an_unfinished_version_made_is_named_with_what_to_do(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "workspaces.db")) as old:
+        old.executescript("CREATE TABLE workspaces (id TEXT); PRAGMA user_version = 1;")
+    with pytest.raises(WorkspaceError) as caught:
+        open_workspaces(tmp_path)
+    assert tmp_path.name in caught.value.found and "no such table" in caught.value.found
+    assert "another folder, or move workspaces.db" in caught.value.remedy
+    (tmp_path / "workspaces.db").unlink()
+    assert open_workspaces(tmp_path).this_computer.is_this_computer
+
+
 def _get(classes, teacher, class_):
     return classes.get_taught(teacher.workspace, class_.id)
 

@@ -18,7 +18,7 @@ from pages.shared import caches, downloads, file_upload, session, workspace_cook
 from pages.shared.launching import start_run
 from pages.shared.session import belongings
 from transfer_core import dataset
-from transfer_core.errors import TransferError, WorkspaceError
+from transfer_core.errors import RunError, TransferError, WorkspaceError
 from transfer_core.networks import get_network
 from transfer_core.runs import (
     RunDirectory,
@@ -205,9 +205,15 @@ def test_a_link_shows_a_run_until_it_is_withdrawn_and_lets_nobody_change_it(peop
     )  # it is not the guest's to withdraw
     assert succeeds(guest.get_run, run)
     owner.workspaces.links.withdraw(owner.workspace, link.token)
-    assert not succeeds(guest.get_run, run)
+    assert not succeeds(guest.get_run, run) and not owner.workspaces.links.list(
+        owner.workspace, [run]
+    )
+    open_page = open_as(monkeypatch, secret, "results", run=run)
+    assert "The link to this run was withdrawn" in open_page.error[0].value
     again = open_as(monkeypatch, secret, "results", share=link.token)
     assert again.warning[0].value == "This link was withdrawn." and not again.subheader
+    with pytest.raises(RunError, match="no such run"):  # told only to whoever came by the link
+        other.get_run(run)
 
 
 def test_a_shared_data_set_is_looked_at_or_copied(people, monkeypatch):

@@ -23,6 +23,7 @@ def start_run(
     key: str | None = None,
     option: Option | None = None,
     compiled: bool = False,
+    devices: int = 1,
 ) -> str:
     """Queue a run of this session and return its id.
 
@@ -34,6 +35,7 @@ def start_run(
         key: The same key makes one run only; None is the key of this page's last click.
         option: The option that the strategy is, with the accuracy and time expected of it.
         compiled: Whether to compile the network with torch.compile.
+        devices: That share each step.
 
     Raises:
         SettingsError: If a setting is not allowed.
@@ -52,5 +54,6 @@ def start_run(
         owner=session.get_owner(),
         key=key or work.start_key,
         compiled=compiled,
+        devices=devices,
         expectation=option and make_expectation(option, source, strategy),
     )

@@ -2,7 +2,13 @@
 
 from pages.shared import caches
 from transfer_core.languages import N_, _
-from transfer_core.runs import RunRecord, RunState, is_waiting, translate_record_text
+from transfer_core.runs import (
+    RunRecord,
+    RunState,
+    find_last_event,
+    is_waiting,
+    translate_record_text,
+)
 from transfer_core.training import Preparing
 
 STATE_LABELS = {
@@ -44,5 +50,5 @@ def _find_wait(record: RunRecord) -> Preparing | None:
     """What a run waits for that was taken from the queue, if it does."""
     if record.state is not RunState.preparing:
         return None
-    work = caches.read_latest(record).get(Preparing)
+    work = find_last_event(caches.read_events(record), Preparing)
     return work if is_waiting(work) else None

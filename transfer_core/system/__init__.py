@@ -12,11 +12,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Hardware",
             "choose_device",
             "copy_to_device",
+            "count_devices",
             "get_device",
             "list_hardware",
             "validate_device",
         ],
         "disk_cache": [
+            "CACHE_FOLDERS",
             "CacheFullError",
             "NPY_HEADER_BYTES",
             "add_entry",

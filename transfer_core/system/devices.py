@@ -45,6 +45,13 @@ def choose_device() -> Device:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def count_devices(device: Device) -> int:
+    """Return how many devices of a kind this machine has: GPUs, or cores of the processor."""
+    import torch
+
+    return torch.cuda.device_count() if device == "cuda" else os.cpu_count() or 1
+
+
 def validate_device(device: str) -> Device:
     """Return the device if this machine has it.
 

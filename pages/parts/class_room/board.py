@@ -9,8 +9,9 @@ import streamlit as st
 
 from pages.parts.class_room.invitation import show_qr_code
 from pages.shared import caches, session
-from pages.shared.layout import escape_markdown, show_errors, show_figure
+from pages.shared.layout import escape_markdown, hint_at_more_columns, show_errors, show_figure
 from pages.shared.presenting import fit_table
+from pages.shared.result_words import describe_interval
 from pages.shared.run_states import name_state
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.languages import _
@@ -98,6 +99,7 @@ def _show_rows(class_: Class, rows: tuple[BoardRow, ...]) -> BoardRow | None:
         placeholder="–",
         alt=_("A row for each of {students:,} students.", students=len(rows)),
     )
+    hint_at_more_columns()
     chosen = event.selection.rows
     return rows[chosen[0]] if chosen and chosen[0] < len(rows) else None
 
@@ -113,7 +115,7 @@ def _make_row(class_: Class, row: BoardRow) -> dict:
         "now": record and name_state(record),
         "live": run and run.live_accuracy and 100 * run.live_accuracy,
         "guess": None if run is None or run.guess is None else 100 * run.guess,
-        "told": f"{told.low:.0%} – {told.high:.0%}" if has_interval else None,
+        "told": describe_interval(told.low, told.high) if has_interval else None,
         "test": result and 100 * result.accuracy,
     }
 
@@ -176,6 +178,12 @@ def _show_spread(class_: Class, results: tuple[ClassRun, ...]) -> None:
         describe_class_spread(points, data_name),
         key="class_spread",
         width="stretch",
+    )
+    st.caption(
+        _(
+            "What starts at random differs from student to student (*seed*). In case 1 that is "
+            "only the new layer, so its results hardly differ."
+        )
     )
 
 

@@ -17,7 +17,7 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import RunError
 from transfer_core.languages import _
-from transfer_core.runs import ACTIVE_STATES, RunRecord
+from transfer_core.runs import ACTIVE_STATES, RunRecord, find_last_event
 from transfer_core.training import EpochEnded
 
 FIRST_GUESS = 50  # percent
@@ -102,7 +102,7 @@ def watch(runs: list[str], key: str) -> None:
     if records is None or all(record.state.is_final for record in records):
         st.rerun()
     for record in records:
-        epoch = caches.read_latest(record).get(EpochEnded)
+        epoch = find_last_event(caches.read_events(record), EpochEnded)
         epochs = record.config.strategy.optimiser.epochs
         share = 1.0 if record.state.is_final else epoch.epoch / epochs if epoch else 0.0
         title = escape_markdown(describe_option(record.config.strategy))

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from transfer_core.runs.engine.executor import Executor
@@ -94,18 +94,18 @@ def _read_active_run(reader: RunReader, run: RunRecord, cluster: str | None) -> 
     occupations = list_occupations(reader.store, run.id)
     lasting = [each.start for each in occupations if each.end is None]
     latest = reader.store.latest(run.id, Preparing, Started, Stepped)
-    return ActiveRun(run, job, next(iter(lasting), None), measure_progress(run.state, latest))
+    return ActiveRun(run, job, next(iter(lasting), None), measure_progress(run.state, latest.get))
 
 
-def measure_progress(state: RunState, latest: Mapping[type, object]) -> float:
+def measure_progress(state: RunState, find_last: Callable[[type], object]) -> float:
     """Return the share that is done of a run's preparation or training, in [0, 1].
 
     Args:
         state: Of the run.
-        latest: Its newest events by their types.
+        find_last: Returns its newest event of a type, or None.
     """
     if state is RunState.preparing:
-        work = latest.get(Preparing)
+        work = find_last(Preparing)
         return work.done / work.total if work and work.total else 0.0
-    started, step = latest.get(Started), latest.get(Stepped)
+    started, step = find_last(Started), find_last(Stepped)
     return min(1.0, step.epoch / started.epochs) if started and step else 0.0

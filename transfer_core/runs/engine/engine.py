@@ -77,6 +77,8 @@ class Engine(RunReader):
         self._resume = resume
         given = isinstance(executor, Executor)
         self._executor = executor if given else ThreadExecutor(executor, len(lanes))
+        self.works_here = self._executor.works_here  # not in a cluster
+        self.max_devices = self._executor.max_devices  # that may share the steps of a run
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
         self._adopted: deque[RunRecord] = deque()
@@ -113,7 +115,7 @@ class Engine(RunReader):
 
     def forecast_wait(self, run_id: str) -> float | None:
         """As for `RunReader`; nobody knows how long a cluster will take."""
-        return super().forecast_wait(run_id) if self._executor.works_here else None
+        return super().forecast_wait(run_id) if self.works_here else None
 
     def read_capacity(self) -> Capacity:
         """Return what this engine performs where, and what waits for it."""

@@ -69,6 +69,10 @@ class Executor(Protocol):
         """Number of runs that it takes at a time."""
 
     @property
+    def max_devices(self) -> int:
+        """Number of devices that may share the steps of a run."""
+
+    @property
     def works_here(self) -> bool:
         """Whether its runs take the time of this computer, and end with this process."""
 

@@ -47,6 +47,7 @@ class ThreadExecutor:
 
     def __init__(self, run_function: RunFunction, capacity: int = 1) -> None:
         self._run_function, self.capacity = run_function, capacity
+        self.max_devices = 1  # the death of another rank would end this whole process
         self._jobs: dict[str, _Job] = {}
         self._closing = threading.Event()
 

@@ -22,9 +22,8 @@ from transfer_core.runs.store.records import (
     StateChanged,
     UnreadableRun,
     generate_id,
-    make_deleted_run_error,
-    make_run_error,
     make_unknown_run_error,
+    require_usable,
     validate_run_id,
 )
 from transfer_core.runs.store.rows import (
@@ -115,12 +114,7 @@ class RunStore:
         Raises:
             RunError: If no run has this id, or it was deleted or cannot be read.
         """
-        record = self.read(run_id)
-        if isinstance(record, UnreadableRun):
-            raise make_run_error(record.problem)
-        if record.deleted is not None:
-            raise make_deleted_run_error(run_id)
-        return record
+        return require_usable(self.read(run_id))
 
     def read(self, run_id: str) -> RunRecord | UnreadableRun:
         """Return one run, also if it was deleted or cannot be read.
