@@ -84,11 +84,15 @@ class FakeSlurmSite(Site):
 
     def preempt(self, job: str) -> None:
         """Take the place of a running job for something else; it waits again, then goes on."""
+        self.requeue(job)
+
+    def requeue(self, job: str) -> None:
+        """Put this running job, and no other, back into the queue."""
         subprocess.run(["scontrol", "requeue", job], check=True)
 
     def _switch(self, name: str, on: bool) -> None:
         path = Path(os.environ["FAKE_SLURM"], name)
-        path.touch() if on else path.unlink()
+        path.touch() if on else path.unlink(missing_ok=True)
 
 
 class SlurmSite(FakeSlurmSite):
@@ -111,6 +115,9 @@ class SlurmSite(FakeSlurmSite):
 
     def preempt(self, job: str) -> None:
         local_slurm.preempt(job)
+
+    def requeue(self, job: str) -> None:
+        local_slurm.requeue(job)
 
 
 class FakeRaySite(Site):

@@ -6,6 +6,7 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 from test_every_widget import (  # noqa: F401
     STATES,
@@ -22,6 +23,8 @@ from pages.parts.learn import library
 from pages.parts.learn.chapter import Experiment
 from pages.shared import glossary
 from tools.languages import list_problems
+from transfer_core.figures import plot_confusion_matrix
+from transfer_core.figures.theme import apply_layout
 from transfer_core.languages import LANGUAGES, SOURCE_LANGUAGE, _, catalogue, ngettext
 from transfer_core.runs import translate_record_text
 
@@ -100,10 +103,22 @@ def test_numbers_are_written_as_the_language_does(language):
     assert _("{a:,} of {b:.2f}", a=1234, b=0.5) == "1,234 of 0.50"
     language("de")
     assert _("{a:,} of {b:.2f}, {c}", a=1234, b=0.5, c="1.5") == "1.234 of 0,50, 1.5"
+    assert _("{share:.1%}", share=0.933) == "93,3\xa0%"
     assert _("{braces} stay without values") == "{braces} stay without values"
     assert ngettext("{n:,} made-up", "{n:,} made-ups", 1) == "1 made-up"
     assert ngettext("{n:,} made-up", "{n:,} made-ups", 1234) == "1.234 made-ups"
     assert _("") == ""  # gettext's header stands under the empty text
+
+
+def test_charts_write_numbers_as_the_language_does(language):
+    axis = {"xaxis": {"tickformat": ".0%"}}
+    english = apply_layout(go.Figure(layout=axis), "title").layout
+    assert english.separators == ".," and english.xaxis.labelalias is None
+    language("de")
+    german = apply_layout(go.Figure(layout=axis), "title").layout
+    assert german.separators == ",." and german.xaxis.labelalias["50%"] == "50\xa0%"
+    cells = plot_confusion_matrix([[3, 1], [0, 4]], ["a", "b"]).data[0]
+    assert cells.text[0][1] == "1<br>25\xa0%" and cells.colorbar.labelalias["50%"] == "50\xa0%"
 
 
 def test_a_translation_comes_from_the_files_of_its_language(language, tmp_path, monkeypatch):

@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from toy_readings import make_evidence
 
+from transfer_core.inspection.case_results import CaseResult
 from transfer_core.networks import get_network
 from transfer_core.timing.step_costs import TimeRange
 from transfer_core.transferability.accuracy_interval import predict_run_accuracy
 from transfer_core.transferability.accuracy_prior import AccuracyPrior
 from transfer_core.transferability.forecast_model import ForecastModel, list_forecast_predictors
 from transfer_core.transferability.option_list import build_options, recommend
-from transfer_core.transferability.recommendation import NOTHING_KNOWN, compare_voices
+from transfer_core.transferability.recommendation import NOTHING_KNOWN, compare_voices, fits
 from transfer_core.transferability.similarity_calibration import load_calibration
 from transfer_core.transferability.textbook import list_measured_strategies
 
@@ -212,9 +213,22 @@ def test_no_sentence_contradicts_the_numbers_of_the_options(top, cut, together, 
     assert f"{best}% right" in found.reason
     if "Nothing else is expected" in found.reason:
         assert best == max(printed.values())
+    alike = [each for each in known if fits(each, minutes) and printed[each.key] > best]
+    assert ("about the same" in found.reason) == bool(alike)
     told = compare_voices(found, key)
     assert ("points at the same" in told) == (found.recommended.key == key)
     if "no difference" in told:
         assert printed[key] >= best
     if "The rule knows only" in told:
         assert printed[key] < best
+
+
+def test_of_two_runs_the_higher_one_is_named_even_if_only_its_decimal_is_higher():
+    options = list_toy_options(measure({STAGES[-1]: 0.8}, 0.8)).options
+    results = {
+        key: CaseResult(key, (key,), accuracy, 0.9, 0.96, 5.0, 10, 10)
+        for key, accuracy in (("1", 0.931), ("3", 0.934))
+    }
+    found = recommend(options, 10, CALIBRATION, results)
+    assert found.recommended.key == "1" and "Nothing else" not in found.reason
+    assert "93.4% right, measured by your run; about the same" in found.reason

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
+from pages.shared.layout import format_duration
 from pages.shared.workspace_cookie import make_proof, name_cookie
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -158,8 +160,11 @@ def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
 )
 def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told):
     app = build_page("data").run()
+    app.session_state["data_upload_answer"] = {"ticket": "of the file that comes"}
     upload(app, "data_upload", "bad.zip", content)
     assert not app.exception
+    # The uploader, drawn while the page had the file, says no more that it has arrived.
+    assert read_component(app, "data_upload")["answer"] is None
     assert told in app.error[0].value
     assert any("What to do" in element.value for element in app.markdown)
 
@@ -324,9 +329,34 @@ def test_training_from_the_form_ends_with_a_result(data):
     caches.get_engine().wait(run, timeout=60)
     app.run()
     assert "the weights are those of epoch" in list_texts(app)
+    (record,) = caches.get_engine().list_runs()
+    took = format_duration(record.seconds)  # the same wherever a duration is shown
+    assert f"The run took {took}," in list_texts(app)
+    told = list_texts(app)  # the name of the program that did it stands behind the question mark
+    assert "went through the network once" in told and not re.search("torch|ONNX", told)
+    assert list(build_page("runs").run().dataframe[0].value["took"]) == [took]
     results = build_page("results", run=run).run()
     assert not results.exception
     assert results.metric[0].label == "Test accuracy"
+
+
+def test_gpus_are_asked_for_only_where_a_run_may_have_several(data, monkeypatch):
+    def find_fields(app):
+        return [each for each in app.number_input if each.label.startswith("GPUs")]
+
+    assert not find_fields(build_page("train", data=data.id).run())
+    engine, launched = caches.get_engine(), []
+    engine.works_here, engine.max_devices = False, 4  # as with a cluster whose jobs have four
+    monkeypatch.setattr(engine, "submit", lambda config, *_: launched.append(config) or "0" * 16)
+    app = build_page("train", data=data.id, option="3").run()
+    (field,) = find_fields(app)
+    assert (field.value, field.max) == (1, 4)
+    field.set_value(3)
+    app.button(key="train_update").click().run()
+    assert not app.exception
+    assert "How long it takes with 3 GPUs was not measured" in list_texts(app)
+    app.button(key="train_start").click().run()
+    assert [config.devices for config in launched] == [3]
 
 
 def test_the_same_click_twice_starts_one_run(data):

@@ -8,10 +8,12 @@ from answered_runs import make_data_set, make_finished_run
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
 from toy_runs import save_toy_checkpoint
 
-from pages.shared import caches
+from pages.shared import caches, sharing
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
+from transfer_core.training import Preparing
 
 RIGHT, WRONG_TWICE = [0] * 4 + [1] * 4, [0] * 6 + [1, 1]
 
@@ -106,7 +108,10 @@ def click(app, label: str) -> None:
     next(button for button in app.button if button.label == label).click().run()
 
 
-def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home):
+def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home, monkeypatch):
+    address = "http://{host}:8501/compare?share={share}"
+    host = "lab.example"
+    monkeypatch.setattr(sharing, "build_page_url", lambda **q: address.format(host=host, **q))
     app = build_page("compare", runs=",".join(runs)).run()
     assert not app.exception
     assert "A is right on 0 images that B misses, B on 2 that A misses" in list_texts(app)
@@ -114,7 +119,9 @@ def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home)
     assert set(settings[""]) == {"same"}
     assert read_query(app, "runs") == f"{runs[0]},{runs[1]}"
     click(app, "Make a link")
-    assert app.code[0].value.partition("?")[2].startswith("share=")
+    assert "lab.example:8501/compare?share=" in app.code[0].value and not app.warning
+    host = "localhost"
+    assert "opens on this computer only" in app.run().warning[0].value
     click(app, "Withdraw the link")
     assert not app.code
 
@@ -259,6 +266,17 @@ def test_a_run_that_waits_says_when_it_starts_and_is_taken_back(runs, monkeypatc
     engine.store.set_state(run, RunState.queued, attempt=1)
     told = read_progress(build_page("train", run=run).run())
     assert "Interrupted; goes on from epoch 7: number 1 in the queue" in told
+
+
+def test_a_run_that_waits_for_a_place_in_a_cluster_says_so_everywhere(runs):
+    engine = caches.get_engine()
+    run = engine.store.create(engine.get(runs[0]).config, "waiting run", engine="another").id
+    engine.store.set_state(run, RunState.preparing)
+    engine.store.append(run, [Preparing(WAITING_FOR_CLUSTER, 0, 1)])
+    words = "Waiting for a place in the cluster"
+    assert read_progress(build_page("train", run=run).run()).endswith(words)
+    app = build_page("runs", runs=run).run()
+    assert list(read_table(app)["state"])[0] == "waiting" and words in list_texts(app)
 
 
 def read_progress(app) -> str:

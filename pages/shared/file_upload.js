@@ -100,7 +100,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.app ??= createUploader(root)
   const wasAnswered = Boolean(root.app.data?.answer)
   Object.assign(root.app, { data, send: setTriggerValue })
-  if (wasAnswered && !data.answer && !root.app.file) root.app.tell("") // the file was read
+  if (wasAnswered && !data.answer && !root.app.file) root.app.tell("") // the page has the file
   root.app.show()
   root.app.receive(data.answer)
   return () => {

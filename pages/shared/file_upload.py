@@ -54,7 +54,7 @@ def receive_file(label: str, *, key: str, ending: str) -> Upload | None:
             "words": translate_words(WORDS),
             "address": URL_PATH,
             "header": TICKET_HEADER,
-            "answer": st.session_state.get(_make_answer_key(key)),
+            "answer": None if upload else st.session_state.get(_make_answer_key(key)),
         },
         on_wanted_change=lambda: _answer(key),
         on_sent_change=_do_nothing,

@@ -26,6 +26,7 @@ PAGE_STYLE = """<style>
 [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
 [data-testid="stElementToolbarButton"]:has([aria-label^="Download as CSV"]) { display: none; }
+@media (min-width: 800px) { .st-key-layout_more_columns { display: none; } }
 </style>"""
 
 
@@ -160,6 +161,12 @@ def show_figure(figure, description: str, *, key: str, caption: bool = True, **o
     if caption:
         st.caption(escape_markdown(description))
     return event
+
+
+def hint_at_more_columns() -> None:
+    """Say, on a narrow screen, that a table above goes on at its right."""
+    with st.container(key="layout_more_columns"):
+        st.caption(_("↔ Swipe the table: it has more columns."))
 
 
 def disable_taps(key: str) -> None:

@@ -14,7 +14,7 @@ import streamlit.components.v1 as served
 from pages.shared.language import translate_words
 from pages.shared.presenting import get_scale
 from pages.shared.served_scripts import build_file_url, make_loader
-from transfer_core.languages import N_
+from transfer_core.languages import N_, find_number_marks, get_language
 
 # The library comes from the installed plotly package, served (and cached by the browser)
 # as a static file: a component declared with a folder does exactly that.
@@ -62,6 +62,7 @@ def show_live_charts(
         "library": build_library_url(),
         "pace": pace,
         "words": translate_words(WORDS),
+        "separators": "".join(find_number_marks(get_language())[:2]),
         "scale": get_scale(),
     }
     _COMPONENT(key=key, data=given)

@@ -6,6 +6,11 @@ from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import Ended
 
 
+def describe_interval(low: float, high: float) -> str:
+    """Write the ends of an interval, in [0, 1]: "91% – 96%"."""
+    return _("{low:.0%} – {high:.0%}", low=low, high=high)
+
+
 def describe_result(record: RunRecord) -> str:
     """Say how many test images are right, and whether that beats always saying the same class."""
     result = record.result

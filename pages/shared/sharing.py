@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 
+from pages.server import list_urls
 from pages.shared import session
 from pages.shared.layout import build_page_url
 from transfer_core.languages import N_, _
+from transfer_core.system import LOCAL_HOSTS
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
@@ -41,7 +44,9 @@ def show_link(kind: Literal["data", "run"], targets: Sequence[str], **query: str
     key = f"share_{kind}_{'_'.join(targets)}"
     if links := workspaces.links.list(own, targets):
         link = links[-1]
-        st.code(build_page_url(share=link.token, **query), language=None, wrap_lines=True)
+        url = build_link(share=link.token, **query)
+        st.code(url, language=None, wrap_lines=True)
+        warn_of_local_link(url)
         st.button(
             _("Withdraw the link"),
             icon=":material/link_off:",
@@ -58,6 +63,27 @@ def show_link(kind: Literal["data", "run"], targets: Sequence[str], **query: str
         on_click=belongings.share,
         args=(kind, targets),
     )
+
+
+def build_link(**query: str) -> str:
+    """The address of this page with a query; on a shared server one that others can open."""
+    url = build_page_url(**query)
+    parts, shared = urlsplit(url), urlsplit(list_urls()[0])
+    if parts.hostname in LOCAL_HOSTS:
+        return urlunsplit(parts._replace(scheme=shared.scheme, netloc=shared.netloc))
+    return url
+
+
+def warn_of_local_link(url: str) -> None:
+    """Say of a link that others cannot open that it is one, and how they could."""
+    if urlsplit(url).hostname in LOCAL_HOSTS:
+        st.warning(
+            _(
+                "This address opens on this computer only. Start the server with "
+                "`transfer-lab --share`, and open the address that it prints."
+            ),
+            icon=":material/wifi_off:",
+        )
 
 
 def show_shared_note(record: RunRecord) -> None:

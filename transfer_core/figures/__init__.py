@@ -64,6 +64,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe_knowledge",
             "describe_options",
             "describe_seconds",
+            "format_interval",
         ],
         "reliability": ["describe_reliability_diagram", "plot_reliability_diagram"],
         "similarity": [

@@ -49,7 +49,7 @@ def _add_point(
         x=[accuracy],
         y=[escape_label(name, 28)],
         mode="markers+text",
-        text=[f"{accuracy:.1%}"],
+        text=[_("{share:.1%}", share=accuracy)],
         textposition="top center",
         showlegend=False,
         cliponaxis=False,

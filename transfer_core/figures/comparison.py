@@ -154,4 +154,4 @@ def _select_epochs(events: Sequence[RunEvent]) -> list[EpochEnded]:
 
 
 def _format_metric(value: float, metric: Metric) -> str:
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3f}"
+    return _("{share:.1%}", share=value) if metric == "accuracy" else _("{value:.3f}", value=value)

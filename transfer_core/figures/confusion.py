@@ -103,7 +103,10 @@ def _format_cells(confusion: Sequence[Sequence[int]]) -> list[list[str]]:
     """Counts, and percentages of the actual class if there is room for them."""
     if len(confusion) > MAX_CLASSES_WITH_FRACTIONS:
         return [[str(n) if n else "" for n in row] for row in confusion]
-    return [[f"{n}<br>{n / sum(row):.0%}" if n else "" for n in row] for row in confusion]
+    return [
+        [f"{n}<br>" + _("{share:.0%}", share=n / sum(row)) if n else "" for n in row]
+        for row in confusion
+    ]
 
 
 def _add_clickable_cells(figure: go.Figure, confusion: Sequence[Sequence[int]]) -> None:

@@ -2,6 +2,8 @@
 
 import plotly.graph_objects as go
 
+from transfer_core.languages import find_number_marks, get_language
+
 # Okabe and Ito 2008, "Color universal design", darkened to a contrast of 3:1 against the
 # backgrounds of both themes.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2a78b5", "#d1720a", "#12876a", "#a8558a", "#7a7f87"
@@ -22,7 +24,8 @@ LAYER_STATE_STYLES = {
 
 
 def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
-    """Set the title, transparent background and margins that all figures share."""
+    """Set the title, background, margins and marks of numbers that all figures share."""
+    _set_number_marks(figure)
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
     return figure.update_layout(
@@ -44,6 +47,16 @@ def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figu
         hoverlabel={"namelength": -1},
         dragmode=False,  # a swipe over it on a phone scrolls the page
     )
+
+
+def _set_number_marks(figure: go.Figure) -> None:
+    """Write numbers as the reader's language does, on hover all but the percent sign."""
+    decimal, group, percent = find_number_marks(get_language())
+    figure.update_layout(separators=decimal + group)
+    if percent != "%":  # Plotly itself knows no other
+        labels = {f"{number}%": f"{number}{percent}" for number in range(101)}
+        figure.update_xaxes(labelalias=labels).update_yaxes(labelalias=labels)
+        figure.update_traces(colorbar_labelalias=labels, selector={"type": "heatmap"})
 
 
 def apply_theme(figure: go.Figure, *, dark: bool, scale: float = 1.0) -> go.Figure:

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "SOURCE_LANGUAGE",
             "_",
             "find_language_with",
+            "find_number_marks",
             "get_language",
             "ngettext",
         ],

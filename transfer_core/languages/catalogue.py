@@ -101,7 +101,7 @@ class _NumberFormatter(Formatter):
     """Formats as `str.format`, with the language's own marks in numbers."""
 
     def __init__(self, language: str) -> None:
-        self.marks = _find_number_marks(language)
+        self.marks = str.maketrans(dict(zip(".,%", find_number_marks(language), strict=True)))
 
     def format_field(self, value: object, spec: str) -> str:
         text = super().format_field(value, spec)
@@ -109,9 +109,16 @@ class _NumberFormatter(Formatter):
 
 
 @cache
-def _find_number_marks(language: str) -> dict[int, str]:
+def find_number_marks(language: str) -> tuple[str, str, str]:
+    """The decimal mark, the mark between thousands, and the percent sign with its space.
+
+    Args:
+        language: A key of `LANGUAGES`.
+    """
     if language == SOURCE_LANGUAGE:
-        return {}
+        return ".", ",", "%"
+    from babel import Locale
     from babel.numbers import get_decimal_symbol, get_group_symbol
 
-    return str.maketrans({",": get_group_symbol(language), ".": get_decimal_symbol(language)})
+    percent = Locale(language).percent_formats[None].pattern.lstrip("#,0")
+    return get_decimal_symbol(language), get_group_symbol(language), percent

@@ -114,27 +114,28 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
     chosen = next((each for each in options if each.recommended), None)
     if chosen is None:
         return _(NOTHING_KNOWN)
-    reached = describe_accuracy(chosen)
+    told = [_("{reached}.", reached=describe_accuracy(chosen))]
     better = [
         each
         for each in options
-        if each.accuracy is not None and to_percent(each.accuracy) > to_percent(chosen.accuracy)
+        if each.accuracy is not None and _get_printed(each) > _get_printed(chosen)
     ]
-    late = max(
-        (each for each in better if not fits(each, minutes)),
-        key=lambda each: each.accuracy,
-        default=None,
-    )
+    if not better:
+        told.append(_("Nothing else is expected to do better."))
+    alike = [each for each in better if fits(each, minutes)]
+    if alike:
+        other = describe_accuracy(max(alike, key=_get_printed))
+        told.append(_("{other}; about the same, for so small a lead may be chance.", other=other))
+    late = max((each for each in better if each not in alike), key=_get_printed, default=None)
     if late:
-        return _(
-            "{reached}. {late}, but {why}.",
-            reached=reached,
-            late=describe_accuracy(late),
-            why=_describe_lateness(late, minutes),
-        )
-    if better:
-        return _("{reached}. Nothing else is better by more than chance may give.", reached=reached)
-    return _("{reached}. Nothing else is expected to do better.", reached=reached)
+        why = _describe_lateness(late, minutes)
+        told.append(_("{late}, but {why}.", late=describe_accuracy(late), why=why))
+    return " ".join(told)
+
+
+def _get_printed(option: Option) -> float:
+    """Return the accuracy as `describe_accuracy` prints it."""
+    return round(option.accuracy, 3) if option.runs else to_percent(option.accuracy) / 100
 
 
 def compare_voices(options: Options, textbook_key: str) -> str:
@@ -153,7 +154,7 @@ def compare_voices(options: Options, textbook_key: str) -> str:
     if not fits(textbook, options.minutes):
         late = _describe_lateness(textbook, options.minutes)
         return _("{told}, but {why}.", told=told, why=late)
-    if to_percent(textbook.accuracy) < to_percent(chosen.accuracy):
+    if _get_printed(textbook) < _get_printed(chosen):
         return _("{told}. The rule knows only size and similarity, not your images.", told=told)
     if _rank_cost(textbook) > _rank_cost(chosen):
         return _("{told}: no difference that counts, at a higher cost.", told=told)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from transfer_core import dataset
-from transfer_core.errors import DataSetError
+from transfer_core.errors import DataSetError, RunError
 from transfer_core.languages import _
 from transfer_core.runs import (
     RunRecord,
@@ -15,8 +15,9 @@ from transfer_core.runs import (
     RunStore,
     UnreadableRun,
     make_unknown_run_error,
+    require_usable,
 )
-from transfer_core.workspaces.links import Link, Workspace
+from transfer_core.workspaces.links import WITHDRAWN, Link, Workspace
 from transfer_core.workspaces.store import Holding, WorkspaceStore, open_workspaces
 
 _LOG = logging.getLogger(__name__)
@@ -47,13 +48,11 @@ class Belongings:
         Raises:
             RunError: If there is none; the answer for a run of somebody else is that for none.
         """
-        self._check(run_id, own=False)
-        return self.runs.get(run_id)
+        return require_usable(self._find_run(run_id, own=False))
 
     def own_run(self, run_id: str) -> str:
         """Return the id of a run that the workspace may change; raise as `get_run` for others."""
-        self._check(run_id, own=True)
-        return run_id
+        return self._find_run(run_id, own=True).id
 
     def own_runs(self, run_ids: Collection[str]) -> tuple[str, ...]:
         """Return the ids of runs that the workspace may change, all or none; see `own_run`."""
@@ -84,12 +83,19 @@ class Belongings:
         readable = (run for run in runs if isinstance(run, RunRecord))
         return tuple(run for run in readable if run.config.data_id == data_id)
 
-    def _check(self, run_id: str, *, own: bool) -> None:
+    def _find_run(self, run_id: str, *, own: bool) -> RunRecord | UnreadableRun:
         record = self.runs.read(run_id)
         if self.is_own_run(record):
-            return
-        if not own and self.workspaces.links.was_shown(self.workspace, "run", run_id):
-            return
+            return record
+        links = self.workspaces.links
+        if not own and links.was_shown(self.workspace, "run", run_id):
+            return record
+        if not own and links.was_shown(self.workspace, WITHDRAWN, run_id):
+            raise RunError(
+                _("The link to this run was withdrawn."),
+                found=_("run id {id}", id=run_id),
+                remedy=_("Ask whoever shared it for a new link, or choose a run of your own."),
+            )
         self._log_refusal("run", run_id)
         raise make_unknown_run_error(run_id)
 

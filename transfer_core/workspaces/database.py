@@ -116,7 +116,7 @@ def connect(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection for reading, which never waits for a writer.
 
     Raises:
-        WorkspaceError: If the file is damaged, or the disk is full.
+        WorkspaceError: If the file is damaged or lacks a table, or the disk is full.
     """
     try:
         with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
@@ -125,6 +125,16 @@ def connect(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
+        if str(error).startswith("no such"):  # table or column
+            raise WorkspaceError(
+                _("An unfinished version of Transfer Lab made this data folder."),
+                found=f"{path.parent.name}/{path.name}: {error}",
+                remedy=_(
+                    "Set TRANSFER_HOME to another folder, or move {file} out of this one: its "
+                    "images and runs stay, and belong to this computer then.",
+                    file=path.name,
+                ),
+            ) from error
         raise WorkspaceError(
             _("The database of the workspaces cannot be used."),
             found=f"{path.name}: {error}",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from transfer_core.workspaces.database import connect, write
 
+WITHDRAWN = "withdrawn"  # kind of a link that was withdrawn
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -49,35 +51,35 @@ class LinkStore:
 
     def list(self, workspace: Workspace, targets: Sequence[str]) -> tuple[Link, ...]:
         """Return a workspace's links to exactly these targets, the oldest first."""
-        query = "SELECT token, kind, target FROM links WHERE workspace = ? ORDER BY created, rowid"
+        query = (
+            "SELECT token, kind, target FROM links WHERE workspace = ? AND kind != ? "
+            "ORDER BY created, rowid"
+        )
         links: dict[str, Link] = {}
         with connect(self._path) as connection:
-            for token, kind, target in connection.execute(query, [workspace.id]):
+            for token, kind, target in connection.execute(query, [workspace.id, WITHDRAWN]):
                 known = links[token].targets if token in links else ()
                 links[token] = Link(token, kind, (*known, target))
         return tuple(link for link in links.values() if link.targets == tuple(targets))
 
     def withdraw(self, workspace: Workspace, token: str) -> None:
-        """End a link of a workspace; whoever came by it sees nothing more."""
+        """End a link of a workspace; whoever came by it is told so, and sees nothing more."""
+        query = "UPDATE links SET kind = ? WHERE token = ? AND workspace = ?"
         with write(self._path) as connection:
-            found = connection.execute(
-                "DELETE FROM links WHERE token = ? AND workspace = ?", [token, workspace.id]
-            )
-            if found.rowcount:
-                connection.execute("DELETE FROM visits WHERE token = ?", [token])
+            connection.execute(query, [WITHDRAWN, token, workspace.id])
 
     def visit(self, workspace: Workspace, token: str) -> Link | None:
         """Let a workspace look at what a link shows; None if the link does not exist."""
-        query = "SELECT kind, target FROM links WHERE token = ? ORDER BY rowid"
+        query = "SELECT kind, target FROM links WHERE token = ? AND kind != ? ORDER BY rowid"
         with write(self._path) as connection:
-            rows = connection.execute(query, [token]).fetchall()
+            rows = connection.execute(query, [token, WITHDRAWN]).fetchall()
             if not rows:
                 return None
             connection.execute("INSERT OR IGNORE INTO visits VALUES (?, ?)", [token, workspace.id])
         return Link(token, rows[0][0], tuple(row[1] for row in rows))
 
     def was_shown(self, workspace: Workspace, kind: str, target: str) -> bool:
-        """Whether a workspace came by a link to this target that still exists."""
+        """Whether a workspace came by a link of this kind to this target."""
         query = (
             "SELECT 1 FROM links JOIN visits USING (token) "
             "WHERE target = ? AND kind = ? AND visits.workspace = ?"

@@ -53,25 +53,26 @@ function makeDrawing(cell, x, y, width, height) {
 }
 
 function listBlocks(cell, state, frame, width, plan) {
-  // From top to bottom: height, and how to draw at a left and an upper edge.
+  // From top to bottom: height, width, and how to draw at a left and an upper edge.
   const { scale, narrow } = frame
   const corner = (plan.corner ?? 0) * scale, beside = (corner * 160) / 60 // a drawing at the right of the title
-  const line = (text, font, name, room = width) => wrap(text, room, font * scale).map((part) => ({
-    height: font * scale * 1.3,
-    draw: (x, y) => words(part, { x, y: y + font * scale, class: name, "font-size": font * scale }),
-  }))
-  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong", width - beside)
-  if (corner) {
-    const [title] = blocks
-    blocks[0] = { ...title, right: width, draw: (x, y) => svgElement("g", {}, [title.draw(x, y), makeDrawing(cell, x + width - beside, y, beside, corner)]) }
+  const paragraph = (text, font, name, room = width) => {
+    const size = font * scale, lines = wrap(text, room, size)
+    return {
+      height: lines.length * size * 1.3,
+      right: Math.max(...lines.map((line) => estimateWidth(line, size))),
+      draw: (x, y) => svgElement("g", {}, lines.map((line, row) => words(line, { x, y: y + row * size * 1.3 + size, class: name, "font-size": size }))),
+    }
   }
-  if (plan.summary) blocks.push(...line(cell.summary, 12, "dd-soft"))
+  const title = paragraph(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong", width - beside), blocks = [title]
+  if (corner) blocks[0] = { ...title, right: width, draw: (x, y) => svgElement("g", {}, [title.draw(x, y), makeDrawing(cell, x + width - beside, y, beside, corner)]) }
+  if (plan.summary) blocks.push(paragraph(cell.summary, 12, "dd-soft"))
   if (plan.drawing) {
     const high = plan.drawing * scale, wide = Math.min(width, (high * 160) / 60)
     blocks.push({ height: high + 6, right: wide, draw: (x, y) => makeDrawing(cell, x, y + 2, wide, high) })
   }
-  if (cell.accuracy) blocks.push(...line(cell.accuracy, narrow ? 16 : 18, "dd-strong"))
-  if (plan.knowledge) blocks.push(...line(cell.knowledge, 12, "dd-soft"))
+  if (cell.accuracy) blocks.push(paragraph(cell.accuracy, narrow ? 16 : 18, "dd-strong"))
+  if (plan.knowledge) blocks.push(paragraph(cell.knowledge, 12, "dd-soft"))
   return blocks
 }
 
@@ -120,16 +121,9 @@ PLANS.push(...[true, false].flatMap((knowledge) => [32, 24, 18].map((corner) => 
 
 function drawCell(cell, box, band, textbook, state, frame) {
   const { scale } = frame, inside = box.width - 20, pills = listPills(cell, textbook, frame, state.data.words)
-  const measureBlocks = (blocks) => blocks.forEach((block) => {
-    if (block.right !== undefined) return
-    const drawn = block.draw(0, 0)
-    block.right = estimateWidth(drawn.textContent, parseFloat(drawn.getAttribute("font-size")))
-  })
   let placed = null
   for (const plan of PLANS) {
-    const blocks = listBlocks(cell, state, frame, inside, plan)
-    measureBlocks(blocks)
-    placed = flow(blocks, box, band, pills)
+    placed = flow(listBlocks(cell, state, frame, inside, plan), box, band, pills)
     if (placed) break
   }
   placed ??= flow(listBlocks(cell, state, frame, inside, { corner: 18 }), { ...box, height: 1e6 }, null, [])

@@ -14,6 +14,7 @@ from transfer_core.figures import (
     describe_options,
     describe_result,
     describe_seconds,
+    format_interval,
 )
 from transfer_core.inspection import CaseResult
 from transfer_core.languages import N_, _
@@ -155,7 +156,7 @@ def _tabulate(option: Option, marks: Sequence[str], choice: Choice) -> dict[str,
     return {
         _("way"): option.name,
         _("marks"): ", ".join(marks) or None,
-        _("expected"): describe_expectation(option) or None,
+        _("expected"): known and format_interval(known.accuracy, known.low, known.high),
         _("how known"): describe_expected_source(option) if known else option.note,
         _("takes"): describe_seconds(option.seconds_low, option.seconds_high),
         _("your runs"): result and describe_result(result),

@@ -6,7 +6,7 @@ from pages.parts.results.expectation import show_expectation
 from pages.shared import caches, session
 from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
 from pages.shared.layout import describe_split, escape_markdown, show_errors
-from pages.shared.result_words import describe_result
+from pages.shared.result_words import describe_interval, describe_result
 from pages.shared.training_figures import show_run_network
 from transfer_core.errors import DataSetError
 from transfer_core.languages import _
@@ -25,7 +25,7 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
         show_expectation(record)
         _offer_trying(record)
     with right, show_errors():
-        show_run_network(record)
+        show_run_network(record, caches.read_events(record))
     show_if_head_was_kept(record)
     show_if_below_case_one(record)
     for warning in caches.describe_repairs(record.config.data_id):
@@ -79,7 +79,7 @@ def _show_score(result: TestResult) -> None:
     figures[0].metric(_("Test accuracy"), _("{share:.1%}", share=result.accuracy))
     figures[1].metric(
         _("95 % interval"),
-        f"{result.low:.0%} – {result.high:.0%}",
+        describe_interval(result.low, result.high),
         help=_(
             "Where the accuracy on very many images of this kind would lie, by Wilson's method."
         ),

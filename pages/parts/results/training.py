@@ -24,7 +24,7 @@ FINDING_STYLES = {
 
 
 def show_training(record: RunRecord) -> None:
-    """Draw the diagnosis and the learning curves."""
+    """Draw how well it fits, what else was found as titles to unfold, and the learning curves."""
     from transfer_core.inspection import build_training_history, diagnose
 
     events = caches.get_run_log(record.id).events()
@@ -33,16 +33,17 @@ def show_training(record: RunRecord) -> None:
     if history is None:
         st.caption(_("No epoch ended, so there is nothing to compare."))
     else:
-        for finding in diagnose(history, record.config, record.result):
-            box, icon = FINDING_STYLES[finding.kind]
-            box(
-                f"**{escape_markdown(finding.title)}.** {escape_markdown(finding.words)}", icon=icon
-            )
+        fit, *others = diagnose(history, record.config, record.result)
+        box, icon = FINDING_STYLES[fit.kind]
+        box(f"**{escape_markdown(fit.title)}.** {escape_markdown(fit.words)}", icon=icon)
+        for finding in others:
+            with st.expander(escape_markdown(finding.title), icon=FINDING_STYLES[finding.kind][1]):
+                st.markdown(escape_markdown(finding.words))
     left_out = _describe_leaks(record)
     if left_out:
         st.caption(left_out)
     st.subheader(_("Learning curves of the whole run"), anchor=False)
-    show_curves(record)
+    show_curves(record, events)
 
 
 def _describe_leaks(record: RunRecord) -> str:

@@ -6,22 +6,14 @@ from datetime import datetime
 import streamlit as st
 
 from pages.shared import session
-from pages.shared.layout import format_duration
+from pages.shared.layout import format_duration, hint_at_more_columns
 from pages.shared.presenting import fit_table
+from pages.shared.result_words import describe_interval
+from pages.shared.run_states import STATE_NAMES, name_state
 from transfer_core.cases import TransferCase
-from transfer_core.languages import N_, _
+from transfer_core.languages import _
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
 
-STATE_NAMES = {  # in the table, of runs that are not over too
-    "queued": N_("queued"),
-    "preparing": N_("preparing"),
-    "training": N_("training"),
-    "stopping": N_("stopping"),
-    "stopped": N_("stopped"),
-    "finished": N_("finished"),
-    "failed": N_("failed"),
-    "interrupted": N_("interrupted"),
-}
 MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
 
 
@@ -72,7 +64,7 @@ def _choose_filters(
                 _("In these states"),
                 "states",
                 [state.value for state in RunState],
-                _name_state,
+                lambda each: _(STATE_NAMES[each]),
             ),
             _choose_several(
                 fourth,
@@ -148,27 +140,23 @@ def show_runs_table(
         placeholder="–",
         alt=_("Table of {runs:,} runs; each row can be chosen.", runs=len(shown)),
     )
+    hint_at_more_columns()
     return tuple(shown[row].id for row in event.selection.rows if row < len(shown))
 
 
 def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     """A row of the table."""
     result, config = record.result, record.config
-    took = record.ended and record.started and format_duration(record.ended - record.started)
     return {
         "run": record.name,
-        "state": _("imported") if record.is_imported else _name_state(record.state.value),
+        "state": _("imported") if record.is_imported else name_state(record),
         "test accuracy (%)": 100 * result.accuracy if result else None,
-        "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
+        "95 % interval": describe_interval(result.low, result.high) if result else "",
         "case": config.strategy.textbook_case,  # none beyond the textbook
         "data set": names.get(config.data_id, _("removed")),
         "network": names.get(config.network, config.network),
         "tags": list(record.tags),
         "started": datetime.fromtimestamp(record.created),
-        "took": took or "",
+        "took": "" if record.seconds is None else format_duration(record.seconds),
         "notes": record.notes,
     }
-
-
-def _name_state(state: str) -> str:
-    return _(STATE_NAMES[state])

@@ -7,7 +7,7 @@ from pages.shared import caches, session
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
 from transfer_core.figures import tabulate_epochs
 from transfer_core.languages import N_, _, ngettext
-from transfer_core.runs import RunRecord, translate_record_text
+from transfer_core.runs import EventLog, RunRecord, find_last_event, translate_record_text
 from transfer_core.training import Ended, describe_early_stop
 
 END_REASON_LABELS = {
@@ -18,7 +18,7 @@ END_REASON_LABELS = {
 }
 
 
-def show_end(record: RunRecord) -> None:
+def show_end(record: RunRecord, events: EventLog) -> None:
     """Say why a run ended, and lead on to its result."""
     if record.error:
         error = record.error
@@ -27,8 +27,8 @@ def show_end(record: RunRecord) -> None:
         _offer_resume(record)
     words, on = st.columns([3, 1], vertical_alignment="bottom")
     with words:
-        show_progress_of_run(record)
-        if ended := caches.read_latest(record).get(Ended):
+        show_progress_of_run(record, events)
+        if ended := find_last_event(events, Ended):
             _explain_end(record, ended)
     if record.result:
         with on:
@@ -36,13 +36,10 @@ def show_end(record: RunRecord) -> None:
 
 
 def _explain_end(record: RunRecord, ended: Ended) -> None:
-    """Say after how long and why the training ended, and which weights were kept."""
+    """Say when and why the training ended, which weights were kept, and what the run took."""
     strategy, why = record.config.strategy, None
     if ended.epochs:
-        time = format_duration(ended.seconds)
-        when = ngettext(
-            "after {n} epoch and {time}", "after {n} epochs and {time}", ended.epochs, time=time
-        )
+        when = ngettext("after {n} epoch", "after {n} epochs", ended.epochs)
     else:
         trained = _(strategy.what_is_trained)
         when = _("before an epoch of training {what} had ended", what=trained)
@@ -50,12 +47,16 @@ def _explain_end(record: RunRecord, ended: Ended) -> None:
         reason = describe_early_stop(strategy.optimiser.patience)
         why = _("Why it ended: {reason}.", reason=reason)
     kept = _describe_kept_weights(record, ended)
-    st.markdown(_(END_REASON_LABELS[ended.reason], when=when, kept=kept), help=why)
+    words = _(END_REASON_LABELS[ended.reason], when=when, kept=kept)
+    if record.seconds is not None:
+        took = format_duration(record.seconds)
+        words += " " + _("The run took {took}, with preparing and testing.", took=took)
+    st.markdown(words, help=why)
 
 
-def show_epochs(record: RunRecord) -> None:
+def show_epochs(events: EventLog) -> None:
     """Draw the measurements of all epochs as a table, folded."""
-    if table := tabulate_epochs(caches.read_events(record)):
+    if table := tabulate_epochs(events):
         with st.expander(_("All epochs as a table")):
             st.dataframe(table, hide_index=True, width="stretch")
 

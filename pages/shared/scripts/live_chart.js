@@ -34,7 +34,7 @@ function stepsPerEpoch(traces) {
   return 0
 }
 
-function layout(chart, style, perEpoch, shown, words, scale) {
+function layout(chart, style, perEpoch, shown, { words, scale, separators }) {
   const colour = style.getPropertyValue("--st-text-color") || style.color
   const background = style.getPropertyValue("--st-background-color") || "#fff"
   const grid = "rgba(128, 132, 140, 0.25)"
@@ -45,6 +45,7 @@ function layout(chart, style, perEpoch, shown, words, scale) {
     range: shown.map((epoch) => epoch * perEpoch),
   }
   return {
+    separators,
     title: { text: chart.title, x: 0, xanchor: "left", y: 1, yanchor: "top", pad: { t: 4 }, font: { size: 15 * scale } },
     xaxis: { ...axis, title: { text: chart.x }, rangemode: "tozero" },
     yaxis: { ...axis, title: { text: chart.y }, rangemode: "tozero" },
@@ -81,15 +82,15 @@ function enlarge(trace, scale) {
   }
 }
 
-function draw(Plotly, element, chart, style, words, scale) {
+function draw(Plotly, element, chart, style, data) {
   const perEpoch = stepsPerEpoch(chart.traces)
   const shown = element._fullLayout?.xaxis.range ?? [0, 1]
   const anchor = { x: [null], y: [null], xaxis: "x2", showlegend: false, hoverinfo: "skip" }
-  const drawn = chart.traces.map((trace) => enlarge(trace, scale))
+  const drawn = chart.traces.map((trace) => enlarge(trace, data.scale))
   const traces = perEpoch ? [...drawn, anchor] : drawn
   const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] }
   element.perEpoch = perEpoch
-  Plotly.react(element, traces, layout(chart, style, perEpoch, shown, words, scale), options)
+  Plotly.react(element, traces, layout(chart, style, perEpoch, shown, data), options)
   alignSteps(element)
 }
 
@@ -167,9 +168,9 @@ export default async function ({ data, parentElement }) {
       if (!element.isConnected) return
       if (!element._fullLayout) {
         element.textContent = ""
-        draw(Plotly, element, chart, style, data.words, data.scale)
+        draw(Plotly, element, chart, style, data)
         element.on("plotly_afterplot", () => alignSteps(element))
-      } else draw(Plotly, element, chart, style, data.words, data.scale)
+      } else draw(Plotly, element, chart, style, data)
     })
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches
   if (data.pace && !isCalm) drawAtPace(drawAll, charts, data.pace)

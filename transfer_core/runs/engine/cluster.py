@@ -29,7 +29,14 @@ class Cluster(Protocol):
     name: str  # as in TRANSFER_EXECUTOR
 
     def submit(self, command: Sequence[str], directory: RunDirectory) -> str:
-        """Hand over a job and return its id, by which any process of this computer finds it."""
+        """Hand over a job and return its id, by which any process of this computer finds it.
+
+        Several threads may call it at once, each for another run.
+
+        Args:
+            command: Performs the run; its id and attempt come last.
+            directory: The run's folder.
+        """
 
     def list_jobs(self) -> Collection[str]:
         """Return the jobs of this user that wait or run."""

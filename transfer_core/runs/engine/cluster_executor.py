@@ -13,6 +13,7 @@ from transfer_core.runs.engine.restart_words import determine_stopped_outcome
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile, EventTail
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import Preparing, RunConfig
 
 POLL_SECONDS = 0.2  # between looks at a run's folder
@@ -20,7 +21,6 @@ LOOK_SECONDS = 2.0  # between questions to the cluster, for all jobs together
 PATIENCE_SECONDS = 2.0  # that the result of a job that is over may take to be seen here
 MAX_REFUSALS = 3  # of a job in a row, by a cluster that answers
 SILENCE_SECONDS = 120.0  # without a heartbeat, while the cluster does not answer either
-WAITING_FOR_CLUSTER = N_("Waiting for a place in the cluster")
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,15 +35,24 @@ class ClusterExecutor:
         cluster: Starts the jobs.
         command: Performs a run, given its id and attempt as further arguments.
         capacity: Jobs at a time, waiting ones too; other runs wait in our own queue.
+        max_devices: That may share the steps of a run.
     """
 
     works_here = False
 
-    def __init__(self, cluster: Cluster, command: Sequence[str], capacity: int) -> None:
+    def __init__(
+        self, cluster: Cluster, command: Sequence[str], capacity: int, max_devices: int = 1
+    ) -> None:
         self._cluster, self._command, self.capacity = cluster, tuple(command), capacity
+        self.max_devices = max_devices
         self._jobs: dict[str, _Job] = {}
         self._closing, self._look_now = threading.Event(), threading.Event()
         threading.Thread(target=self._watch, name="watch-cluster", daemon=True).start()
+
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster."""
+        return self._cluster.name
 
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""

@@ -66,6 +66,7 @@ class RayJobs:
         """Hand over a job and return its id."""
         self._forget_old_jobs()
         spec, settings = directory.read_spec(), self._settings
+        devices = spec["config"]["devices"]
         job = f"{_PREFIX}{directory.id}-a{spec['attempt']}"
         given = make_job_environment().items()
         variables = [f"{name}={value}" for name, value in given if name.startswith(PASSED)]
@@ -73,9 +74,9 @@ class RayJobs:
         asked = {
             "submission_id": job,
             "entrypoint": f"exec env {shlex.join([*variables, *command])} >>{log} 2>&1",
-            "entrypoint_num_cpus": settings.cpus,
-            "entrypoint_num_gpus": settings.gpus * spec["config"]["devices"],
-            "entrypoint_memory": settings.memory_gb and settings.memory_gb << 30,
+            "entrypoint_num_cpus": settings.cpus * devices,
+            "entrypoint_num_gpus": settings.gpus and devices,
+            "entrypoint_memory": settings.memory_gb and (settings.memory_gb * devices) << 30,
         }
         try:
             self.call("POST", "", asked)
