@@ -1,10 +1,12 @@
 """Take the place of runs in a cluster, or kill them, at random moments; look what is left.
 
-    python -m benchmarks.engine_faults slurm [--preemptions 20] [--kills 0] [--cancels 5] [--seed 0]
+    python -m benchmarks.engine_faults slurm --preemptions 20 [--kills 0] [--cancels 5] [--seed 0]
+    python -m benchmarks.engine_faults ray --kills 25 --worker-kills 25 --head-kills 20
 
-Starts a SLURM of this computer (see `benchmarks.local_slurm`) and runs in it, in turn, a new layer
-alone and a fine-tuning. Wanted: every run finishes, equals the run that nobody disturbed bit for
-bit, in the cluster as in a process of this computer, and repeats at most one epoch a fault.
+Starts a SLURM or a Ray of this computer (see `local_slurm` and `local_ray`) and runs in it, in
+turn, a new layer alone and a fine-tuning. Wanted: every run finishes, equals the run that nobody
+disturbed bit for bit, in the cluster as in a process of this computer, and repeats at most one
+epoch a fault.
 """
 
 import argparse
@@ -17,17 +19,30 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from benchmarks import local_slurm
-from transfer_core.runs import ClusterExecutor, Engine, RunRecord, RunState, Slurm
+from benchmarks import local_ray, local_slurm
+from transfer_core.runs import (
+    Cluster,
+    ClusterExecutor,
+    Engine,
+    RayJobs,
+    RunDirectory,
+    RunRecord,
+    RunState,
+    Slurm,
+)
 from transfer_core.settings import SlurmSettings
 from transfer_core.training import EpochEnded, RunConfig
 
 KINDS = "head", "whole"
 TIMEOUT_SECONDS = 600.0  # many times what a run takes alone
+_wait_for = partial(local_ray.wait_for, seconds=TIMEOUT_SECONDS)
+Fault = Callable[[str], bool]  # does it to the run with an id; whether the run was still there
 
 
 @dataclass
@@ -46,7 +61,7 @@ def disturb(
     engine: Engine,
     configs: dict[str, RunConfig],
     expected: dict[str, str],
-    fault: Callable[[str], bool],
+    fault: Fault,
     count: int,
     chance: random.Random,
     tally: Tally,
@@ -57,7 +72,7 @@ def disturb(
         engine: Performs the runs.
         configs: The runs, by kind.
         expected: What each leaves, from `read_result`.
-        fault: Does it to the run with an id; returns whether the run was still there.
+        fault: What happens to them.
         count: Faults.
         chance: Draws the moments.
         tally: Takes what was found.
@@ -153,24 +168,15 @@ def _has_begun(engine: Engine, run_id: str) -> bool:
     return engine.state(run_id).is_final or any(isinstance(e.event, EpochEnded) for e in events)
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("the run does not go on")
-        time.sleep(0.05)
-
-
-def kill_job(run_id: str) -> bool:
-    """Kill the process that performs a run; return whether there was one."""
+def kill_job(run_id: str, *, above: bool = False) -> bool:
+    """Kill the process that performs a run, or the one above it; return whether there was one."""
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"--job" in words and run_id.encode() in words and b"-m" in words:
-            os.kill(int(folder.name), signal.SIGKILL)
-            return True
+            if b"--job" in words and run_id.encode() in words and b"-m" in words:
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                os.kill(int(parent if above else folder.name), signal.SIGKILL)
+                return True
     return False
 
 
@@ -183,41 +189,70 @@ def _work(arguments: Sequence[str]) -> None:
     cluster_job.main(arguments)
 
 
-def _try_slurm(home: Path, chosen: argparse.Namespace) -> dict[str, Tally]:
+def _try(
+    home: Path,
+    start: Callable[[Path], AbstractContextManager[tuple[Cluster, dict[str, Fault]]]],
+    chosen: argparse.Namespace,
+) -> dict[str, Tally]:
     import torch
 
     from transfer_core.runs import start_engine
 
     torch.set_num_threads(1)
     configs, expected = make_configs(home), {}
-    tallies = {name: Tally() for name in ("nothing", "preemptions", "kills")}
     with start_engine(home) as engine:
         for kind in (*KINDS, *KINDS):  # the second time without what is done once
             run = engine.wait(engine.submit(configs[kind]), TIMEOUT_SECONDS)
             expected[kind] = read_result(engine, run)
     command = [sys.executable, "-m", "benchmarks.engine_faults", "--job", str(home)]
-    executor = ClusterExecutor(Slurm(SlurmSettings(cpus=1)), [*command, "--threads", "1"], 1)
-    chance = random.Random(chosen.seed)
-    with Engine(home, executor) as engine:
-        for kind in KINDS:
-            began = time.monotonic()
-            run_id = engine.submit(configs[kind])
-            _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
-            print(f"first epoch of {kind} after {time.monotonic() - began:.1f} s")
-            run = engine.wait(run_id, TIMEOUT_SECONDS)
-            _judge(engine, run, expected[kind], tallies["nothing"])
-
-        def preempt(run_id: str) -> bool:
-            job = engine.directory(run_id).read_job(Slurm.name)
-            return job is not None and local_slurm.preempt(job)
-
-        given = engine, configs, expected
-        for name, fault in (("preemptions", preempt), ("kills", kill_job)):
-            disturb(*given, fault, getattr(chosen, name), chance, tallies[name])
-        stops = measure_cancels(engine, configs["whole"], chosen.cancels)
+    chance, tallies = random.Random(chosen.seed), {"nothing": Tally()}
+    with start(home) as (cluster, faults):
+        executor = ClusterExecutor(cluster, [*command, "--threads", "1"], 1)
+        with Engine(home, executor) as engine:
+            for kind in KINDS:
+                began = time.monotonic()
+                run_id = engine.submit(configs[kind])
+                _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
+                print(f"first epoch of {kind} after {time.monotonic() - began:.1f} s", flush=True)
+                run = engine.wait(run_id, TIMEOUT_SECONDS)
+                _judge(engine, run, expected[kind], tallies["nothing"])
+            for name, fault in faults.items():
+                tallies[name] = Tally()
+                count = getattr(chosen, name)
+                disturb(engine, configs, expected, fault, count, chance, tallies[name])
+            stops = measure_cancels(engine, configs["whole"], chosen.cancels)
     if stops:
         print(f"stopped in training after {max(stops):.1f} s at most")
     return tallies
+
+
+@contextmanager
+def _run_slurm(home: Path) -> Iterator[tuple[Cluster, dict[str, Fault]]]:
+    def preempt(run_id: str) -> bool:
+        job = RunDirectory.locate(home, run_id).read_job(Slurm.name)
+        return job is not None and local_slurm.preempt(job)
+
+    with tempfile.TemporaryDirectory() as folder, local_slurm.run_slurm(Path(folder)):
+        yield Slurm(SlurmSettings(cpus=1)), {"preemptions": preempt, "kills": kill_job}
+
+
+@contextmanager
+def _run_ray(home: Path) -> Iterator[tuple[Cluster, dict[str, Fault]]]:
+    with local_ray.run_ray() as ray:
+
+        def kill_head(run_id: str) -> bool:
+            is_over = RunDirectory.locate(home, run_id).result_file.exists()
+            ray.kill("head")
+            ray.start_head()
+            ray.kill("worker")  # which would end by itself, as the new head does not know it
+            ray.start_worker()
+            return not is_over
+
+        faults = {"kills": kill_job, "worker_kills": partial(kill_job, above=True)}
+        yield RayJobs(ray.settings), faults | {"head_kills": kill_head}
+
+
+ENGINES = {"slurm": (local_slurm, _run_slurm), "ray": (local_ray, _run_ray)}
 
 
 def _report(name: str, tally: Tally) -> None:
@@ -236,20 +271,20 @@ def main() -> None:
     if sys.argv[1:2] == ["--job"]:
         return _work(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engine", choices=["slurm"])
-    parser.add_argument("--preemptions", type=int, default=20)
+    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("--preemptions", type=int, default=0, help="by SLURM")
     parser.add_argument("--kills", type=int, default=0, help="of the process that trains")
+    parser.add_argument("--worker-kills", type=int, default=0, help="of Ray's process above it")
+    parser.add_argument("--head-kills", type=int, default=0, help="of Ray's head")
     parser.add_argument("--cancels", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    if missing := local_slurm.find_missing():
-        sys.exit(f"no SLURM: {missing}")
+    site, start = ENGINES[chosen.engine]
+    if missing := site.find_missing():
+        sys.exit(f"no {chosen.engine}: {missing}")
     with tempfile.TemporaryDirectory() as folder:
-        home, slurm = Path(folder, "home"), Path(folder, "slurm")
-        home.mkdir(), slurm.mkdir()
-        os.environ["TRANSFER_HOME"] = str(home)
-        with local_slurm.run_slurm(slurm):
-            tallies = _try_slurm(home, chosen)
+        os.environ["TRANSFER_HOME"] = folder
+        tallies = _try(Path(folder), start, chosen)
     for name, tally in tallies.items():
         _report(name, tally)
     faults = [fault for tally in tallies.values() for fault in tally.faults]

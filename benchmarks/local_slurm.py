@@ -34,6 +34,7 @@ ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
 ReturnToService=2
 JobRequeue=1
 MpiDefault=none
@@ -63,7 +64,7 @@ def run_slurm(
 
     Args:
         folder: For its files; exists.
-        cores: Of its only node.
+        cores: Of its only node, however many it has.
         grace: Seconds that a job of `low` has after it was warned, before its place is taken.
         kill_wait: Seconds between SIGTERM and SIGKILL.
     """
@@ -99,9 +100,22 @@ def preempt(job: str) -> bool:
     Returns:
         Whether it lost its place; no if it was over before.
     """
-    before = _show(job, "Restarts")
     options = ["--partition=high", "--exclusive", "--output=/dev/null", "--chdir=/tmp"]
-    _call("sbatch", *options, "--wrap", "true")
+    return _take_place(job, "sbatch", *options, "--wrap", "true")
+
+
+def requeue(job: str) -> bool:
+    """Put a running job, and no other, back into the queue, from where it starts again soon.
+
+    Returns:
+        Whether it lost its place; no if it was over before.
+    """
+    return _take_place(job, "scontrol", "requeue", job)
+
+
+def _take_place(job: str, *command: str) -> bool:
+    before = _show(job, "Restarts")
+    _call(*command)
     _wait_for(lambda: _show(job, "Restarts") != before or _is_over(job))
     _wait_for(lambda: _show(job, "JobState") == "PENDING" or _is_over(job))
     if _is_over(job):

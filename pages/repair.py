@@ -137,7 +137,14 @@ def offer_retraining(record: RunRecord, data: DataSet) -> None:
         return
     with show_errors():
         source = require_weights(config.source())
-        run_id = start_run(data, source, config.strategy, config.seed, compiled=config.compiled)
+        run_id = start_run(
+            data,
+            source,
+            config.strategy,
+            config.seed,
+            compiled=config.compiled,
+            devices=min(config.devices, caches.get_engine().max_devices),
+        )
     session.change(run_id=run_id, start_key=session.make_key())
     st.switch_page("pages/train.py", query_params={"run": run_id})
 

@@ -12,7 +12,7 @@ from pages.parts.results.test_images import VIEW_KEY, show_images
 from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from pages.shared.sharing import offer_sharing, show_shared_note
 from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
@@ -68,8 +68,8 @@ def show_name(record: RunRecord) -> None:
 
 def show_missing_result(record: RunRecord) -> None:
     """Say that the run has no result, and link to the run."""
-    icon, words = STATE_LABELS[record.state]
-    st.info(_("This run has no result: {state}.", state=_(words).lower()), icon=icon)
+    icon, words = describe_state(record)
+    st.info(_("This run has no result: {state}.", state=words.lower()), icon=icon)
     st.page_link(
         "pages/train.py",
         label=_("Watch the run"),

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.runs.workspace_box import say_if_cleared
 from pages.parts.start.live_sample import find_interrupted, start_sample
 from pages.parts.start.stored_drawings import load_drawings
 from pages.parts.start.ways_in import FIRST_SAMPLE, show_cases, show_ways_in
@@ -16,6 +17,7 @@ from transfer_core.languages import _
 def draw() -> None:
     """Draw the page."""
     show_page_title(_("Teach a network your pictures, and see why it works"), "pages/start.py")
+    say_if_cleared()
     st.markdown(
         _(
             "It has looked at pictures before. Keep what it knows, teach it the rest: that is "

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts.train.live_run import show_run
+from pages.parts.train.run_time import show_run_time
 from pages.parts.train.setting_changes import show_changes
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
@@ -20,7 +21,7 @@ from pages.shared.layout import (
     stop_unless,
 )
 from pages.shared.network_drawing import make_drawing, show_network
-from pages.shared.progress import show_progress, show_timing
+from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_accuracy
 from transfer_core.languages import N_, _
@@ -91,6 +92,7 @@ def set_up_run(
             describe_hints(defaults, estimate),
             key=f"train_{origin}_{work.fits}",
             on_gpu=choose_device() == "cuda",
+            max_devices=caches.count_offered_devices(),
         )
     with form.time_place, show_errors():
         show_run_time(data, form.settings)
@@ -112,7 +114,9 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
         _("The settings of “{run}”, to be changed.", run=escape_markdown(repeated.name)),
         icon=":material/tune:",
     )
-    return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
+    return RunSettings(
+        config.source(), config.strategy, config.seed, config.compiled, config.devices
+    )
 
 
 def find_usual_settings(
@@ -186,25 +190,6 @@ def describe_plan(settings: RunSettings) -> None:
         )
 
 
-def show_run_time(data: DataSet, settings: RunSettings) -> None:
-    """Say in one line how long the run would take."""
-    forecast = None
-    with show_timing() as report:
-        forecast = caches.forecast_run(data.id, settings.source, settings.strategy, report)
-    if forecast:
-        st.markdown(
-            _(
-                ":material/timer: As set here, the run takes **{time}** on this computer.",
-                time=forecast.describe(),
-            ),
-            help=_(
-                "{epochs} epochs at most, {side} pixels a side.",
-                epochs=settings.strategy.optimiser.epochs,
-                side=settings.source.input_size,
-            ),
-        )
-
-
 def start(data: DataSet, settings: RunSettings, option: Option | None) -> None:
     """Start the run and show it; what was expected of the option is kept beside it."""
     with show_errors():
@@ -214,6 +199,7 @@ def start(data: DataSet, settings: RunSettings, option: Option | None) -> None:
             settings.strategy,
             settings.seed,
             compiled=settings.compiled,
+            devices=settings.devices,
             option=option,
         )
     session.open_run(run_id)

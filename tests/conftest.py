@@ -31,10 +31,15 @@ def pytest_addoption(parser):
         action="store_true",
         help="test the executors on a SLURM of this computer too, with -n 0; needs root",
     )
+    parser.addoption(
+        "--ray",
+        action="store_true",
+        help="test the executors on a Ray of this computer too, with -n 0; needs ray[default]",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `all_networks` or `slurm`, unless they are asked for.
+    """Leave out the tests marked `all_networks`, `slurm` or `ray`, unless they are asked for.
 
     A browser test that fails is run once more: Chromium may be slow where others use the machine.
     The summary names what was run again. Browser tests come first, for they take long, and
@@ -44,9 +49,9 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    for option, marker in (("--all-networks", "all_networks"), ("--slurm", "slurm")):
+    for marker in ("all_networks", "slurm", "ray"):
         left_out = [item for item in items if item.get_closest_marker(marker)]
-        if left_out and not config.getoption(option):
+        if left_out and not config.getoption(marker):
             config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in left_out]
 

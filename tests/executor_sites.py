@@ -8,21 +8,27 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
+from fake_ray import FakeRay  # noqa: E402
 from toy_runs import make_config  # noqa: E402
 from toy_worker import KINDS  # noqa: E402
 
 from benchmarks import local_slurm  # noqa: E402
+from benchmarks.local_ray import LocalRay  # noqa: E402
 from transfer_core.runs.engine.cluster_executor import ClusterExecutor  # noqa: E402
 from transfer_core.runs.engine.engine import Engine  # noqa: E402
 from transfer_core.runs.engine.executor import Executor  # noqa: E402
 from transfer_core.runs.engine.process_executor import ProcessExecutor  # noqa: E402
+from transfer_core.runs.engine.ray_jobs import RayJobs  # noqa: E402
 from transfer_core.runs.engine.slurm import Slurm  # noqa: E402
 from transfer_core.runs.engine.thread_executor import ThreadExecutor  # noqa: E402
-from transfer_core.settings import SlurmSettings  # noqa: E402
+from transfer_core.settings import RaySettings, SlurmSettings  # noqa: E402
+
+RAY_ADDRESS = "RAY_ADDRESS_FOR_TESTS"
 
 
 def make_command(home: Path, kind: str) -> list[str]:
@@ -36,6 +42,7 @@ class Site:
     name = "thread"
     has_workers = False  # processes that may die while the server lives
     is_cluster = False
+    can_preempt = False  # take a job's place for another, and start it again
 
     def make_executor(self, home: Path, kind: str) -> Executor:
         return ThreadExecutor(KINDS[kind])
@@ -56,7 +63,7 @@ class ProcessSite(Site):
 class FakeSlurmSite(Site):
     """Jobs of a stand-in for SLURM; its folder is named by FAKE_SLURM."""
 
-    name, has_workers, is_cluster = "fake slurm", True, True
+    name, has_workers, is_cluster, can_preempt = "fake slurm", True, True, True
 
     def make_executor(self, home: Path, kind: str) -> Executor:
         return ClusterExecutor(Slurm(SlurmSettings(cpus=1)), make_command(home, kind), 1)
@@ -77,11 +84,15 @@ class FakeSlurmSite(Site):
 
     def preempt(self, job: str) -> None:
         """Take the place of a running job for something else; it waits again, then goes on."""
+        self.requeue(job)
+
+    def requeue(self, job: str) -> None:
+        """Put this running job, and no other, back into the queue."""
         subprocess.run(["scontrol", "requeue", job], check=True)
 
     def _switch(self, name: str, on: bool) -> None:
         path = Path(os.environ["FAKE_SLURM"], name)
-        path.touch() if on else path.unlink()
+        path.touch() if on else path.unlink(missing_ok=True)
 
 
 class SlurmSite(FakeSlurmSite):
@@ -105,8 +116,51 @@ class SlurmSite(FakeSlurmSite):
     def preempt(self, job: str) -> None:
         local_slurm.preempt(job)
 
+    def requeue(self, job: str) -> None:
+        local_slurm.requeue(job)
 
-SITES = {site.name: site for site in (Site(), ProcessSite(), FakeSlurmSite(), SlurmSite())}
+
+class FakeRaySite(Site):
+    """Jobs of a stand-in for Ray; its address is named by RAY_ADDRESS_FOR_TESTS."""
+
+    name, has_workers, is_cluster = "fake ray", True, True
+    ray: FakeRay | LocalRay  # in the process of the tests
+
+    def make_executor(self, home: Path, kind: str) -> Executor:
+        settings = RaySettings(address=os.environ[RAY_ADDRESS], cpus=1)
+        self.cluster = RayJobs(settings)
+        return ClusterExecutor(self.cluster, make_command(home, kind), 1)
+
+    def hold(self) -> None:
+        """Let no job start."""
+        self.ray.held = True
+
+    def release(self) -> None:
+        self.ray.held = False
+
+    def vanish(self) -> None:
+        """Let no request be answered any more; what runs goes on."""
+        self._address = self.cluster.address
+        self.cluster.address = urlsplit("http://127.0.0.1:9")
+
+    def come_back(self) -> None:
+        self.cluster.address = self._address
+
+
+class RaySite(FakeRaySite):
+    """Jobs of `benchmarks.local_ray`."""
+
+    name = "ray"
+
+    def hold(self) -> None:
+        self.ray.occupy()
+
+    def release(self) -> None:
+        self.ray.vacate()
+
+
+_ALL = Site(), ProcessSite(), FakeSlurmSite(), SlurmSite(), FakeRaySite(), RaySite()
+SITES = {site.name: site for site in _ALL}
 
 if __name__ == "__main__":
     engine = SITES[sys.argv[2]].start(Path(sys.argv[1]), sys.argv[3])

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 COMMANDS = "sbatch", "squeue", "scancel", "scontrol"
@@ -41,31 +42,46 @@ def sbatch(*arguments: str) -> str:
     options = [each for each in arguments if each.startswith("--")]
     given = dict(each.partition("=")[::2] for each in options)
     script = next(n for n, each in enumerate(arguments) if not each.startswith("--"))
-    number = len(list(STATE.glob("job-*"))) + 1
-    job = STATE / f"job-{number}"
-    job.mkdir()
-    write(job, "state", "PENDING")
-    with open(given["--output"].replace("%%", "%"), "ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__, "attend", str(number), *arguments[script:]],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=given["--chdir"],
-            start_new_session=True,
-        )
+    number = next(n for n in count(1) if make_folder(STATE / f"number-{n}"))
+    last_task = given.get("--array", "").partition("-")[2]
+    jobs = [f"{number}_{n}" for n in range(int(last_task) + 1)] if last_task else [f"{number}"]
+    for job in jobs:
+        make_folder(STATE / f"job-{job}")
+        write(STATE / f"job-{job}", "state", "PENDING")
+        with open(given["--output"].replace("%%", "%"), "ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__, "attend", job, *arguments[script:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=given["--chdir"],
+                start_new_session=True,
+            )
     return f"{number}\n"
 
 
-def attend(number: str, *command: str) -> str:
+def make_folder(path: Path) -> bool:
+    """Make a folder; return whether nobody else has."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def attend(name: str, *command: str) -> str:
     """What SLURM's own programs do: start the script, again if asked, and note how it ends."""
-    job, restarts = STATE / f"job-{number}", 0
+    job, restarts = STATE / f"job-{name}", 0
+    number, _, task = name.partition("_")
+    told = {"SLURM_JOB_ID": number}
+    if task:
+        told |= {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": task}
     while True:
         while (STATE / "held").exists() and read(job, "state") == "PENDING":
             time.sleep(0.02)
         if read(job, "state") != "PENDING":
             return ""
-        environment = os.environ | {"SLURM_JOB_ID": number}
+        environment = os.environ | told
         if restarts:
             environment["SLURM_RESTART_COUNT"] = str(restarts)
         process = subprocess.Popen(["/bin/sh", *command], env=environment)

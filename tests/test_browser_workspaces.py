@@ -37,6 +37,7 @@ def test_two_browsers_share_by_link_alone_and_one_is_cleared(open_page, tmp_path
         mine.get_by_role("button", name="Clear my data").click()
         before = read_secret(mine)
         mine.get_by_role("button", name="Delete everything").click()
+        mine.get_by_text("Everything is deleted.").wait_for()
         mine.wait_for_url(f"{server.url}/")
         wait_until_settled(mine)
         assert before != read_secret(mine)

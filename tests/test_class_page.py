@@ -10,12 +10,12 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 from streamlit.testing.v1 import local_script_runner
 from test_pages import list_texts, own_engine  # noqa: F401
 from test_workspaces import open_as
-from toy_runs import make_config, make_test_result
+from toy_runs import make_config, make_step, make_test_result
 
 from pages.parts.class_room import student as student_card
 from pages.parts.class_room import teacher as teacher_parts
 from pages.shared import caches, class_keeping, sharing
-from transfer_core.runs import RunState
+from transfer_core.runs import ActiveRun, Capacity, Place, QueuedRun, RunState
 from transfer_core.workspaces import Belongings, Task, open_classes, open_workspaces
 from transfer_core.workspaces.classes import password
 
@@ -78,6 +78,8 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     teacher.selectbox(key="class_way").set_value("1")
     next(each for each in teacher.button if each.label == "Hand it to all").click().run()
     assert not teacher.exception and "Handed out: Plankton" in list_texts(teacher)
+    offered = open_class_page(monkeypatch, secrets[0]).selectbox(key="class_data").options
+    assert len(offered) == len(set(offered))  # the sample that was read is not offered twice
 
     assert "hands you" in list_texts(open_as(monkeypatch, secrets[1], "start"))
     student = open_class_page(monkeypatch, secrets[1])
@@ -156,6 +158,48 @@ def test_the_board_of_a_closed_class_is_live_while_a_run_goes_on(
     runs.set_state(run, RunState.finished, result=make_test_result())
     app = open_class_page(monkeypatch, secrets[0])
     assert watched == [class_.id] and app.dataframe[0].value["now"].tolist() == ["finished"]
+
+
+def test_the_capacity_names_the_class_and_nobody_else(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    teacher, student = (workspaces.find(secret) for secret in secrets)
+    runs = Belongings(transfer_home, student).runs
+    private = runs.create(make_config(), "my secret", student.id, engine="nobody's").id
+    class_ = classes.open(teacher, "7b")
+    classes.join(student, class_.code, "Ada <b>")
+    owners = student.id, student.id, teacher.id
+    trains, waits, own = (
+        runs.create(make_config(), f"run {n}", owner, engine="nobody's").id
+        for n, owner in enumerate(owners)
+    )
+    runs.set_state(trains, RunState.training)
+    runs.append(trains, [make_step(1)])
+    active = (ActiveRun(runs.get(trains), "17", time.time() - 90, 0.25),)
+    place = Place("slurm", None, 4, active, (None,) * 3)
+    queue = ((waits, 120.0), (own, 180.0), (private, None))
+    queued = tuple(QueuedRun(runs.get(each), None, seconds) for each, seconds in queue)
+    capacity = Capacity((place,), queued)
+    monkeypatch.setattr(caches.get_engine(), "read_capacity", lambda: capacity)
+    app = open_class_page(monkeypatch, secrets[0], class_view="capacity")
+    table, cost, each = (frame.value for frame in app.dataframe)
+    assert table["student"].tolist() == ["Ada <b>", "Ada <b>", "You", "Somebody else"]
+    assert table["run"].tolist()[:2] == ["run 0", "run 1"] and table["where"][0] == "SLURM 17"
+    assert table["done"][0] == 25 and table["wait"][1] == "in about 2 min"
+    drawing = next(html for html in map(read_html, app.get("html")) if "capacity" in html)
+    assert "SLURM · at most 4 runs at a time" in drawing and "3 × free" in drawing
+    assert "Ada &lt;b&gt;<small>training, 25%" in drawing and "1 Ada &lt;b&gt;<small>in" in drawing
+    assert "my secret" not in drawing + str(table.values)
+    assert cost["runs"].tolist() == [2] and cost["minutes"][0] >= 0
+    assert "device minutes in 2 runs" in list_texts(app) and len(each) == 2
+    app.toggle(key=f"class_hidden_{class_.id}").set_value(True).run()
+    drawing = "".join(map(read_html, app.get("html")))
+    assert "Student 1" in drawing and "Ada" not in drawing + str(app.dataframe[0].value.values)
+    app.button_group(key="class_view").set_value("students").run()
+    assert "now" in app.dataframe[0].value and "where" not in app.dataframe[0].value
+
+
+def read_html(element) -> str:
+    return element.proto.body
 
 
 def test_no_guess_is_asked_for_after_the_result(secrets, transfer_home, monkeypatch):

@@ -41,7 +41,11 @@ from transfer_core.workspaces import (
 )
 from transfer_core.workspaces.classes import password, store
 from transfer_core.workspaces.classes.records import CODE_LETTERS
-from transfer_core.workspaces.classes.throttle import FAILURES_PER_MINUTE, Throttle
+from transfer_core.workspaces.classes.throttle import (
+    FAILURES_OF_ALL,
+    FAILURES_PER_ADDRESS,
+    Throttle,
+)
 
 pytestmark = pytest.mark.real_workspaces
 DAY = 24 * 3600.0
@@ -134,15 +138,22 @@ def test_wrong_tries_make_the_next_one_wait_longer_and_longer():
     assert throttle.attempt("b", lambda: "right") == "right"
 
 
-def test_all_together_have_few_wrong_tries_for_a_workspace_costs_nothing():
+def test_an_address_and_all_together_have_few_wrong_tries_for_a_workspace_costs_nothing():
     now = [0.0]
     throttle = Throttle(lambda: now[0])
-    for number in range(FAILURES_PER_MINUTE):
-        throttle.attempt(str(number), lambda: None)
+    for number in range(FAILURES_PER_ADDRESS):
+        throttle.attempt(str(number), lambda: None, "one")
     with pytest.raises(WorkspaceError, match="Too many"):
-        throttle.attempt("another", lambda: "right")
+        throttle.attempt("another", lambda: "right", "one")
+    assert throttle.attempt("another", lambda: "right", "the class's") == "right"  # nobody waits
+    for number in range(FAILURES_PER_ADDRESS, FAILURES_OF_ALL):
+        throttle.attempt(str(number), lambda: None, f"address {number}")
+    with pytest.raises(WorkspaceError, match="Too many"):
+        throttle.attempt("another", lambda: "right", "the class's")
     now[0] = 61.0
-    assert throttle.attempt("another", lambda: "right") == "right"
+    assert throttle.attempt("another", lambda: "right", "one") == "right"
+    throttle.attempt("a", lambda: None, "one")
+    assert len(throttle._of_address) == 1  # others are forgotten
 
 
 def test_the_password_comes_from_the_environment_or_is_printed(transfer_home, monkeypatch, capsys):
@@ -152,8 +163,9 @@ def test_the_password_comes_from_the_environment_or_is_printed(transfer_home, mo
     printed = capsys.readouterr().out.split()[-1]
     assert len(printed) == 13
     check_password(who, printed)
-    with pytest.raises(WorkspaceError, match="password"):
+    with pytest.raises(WorkspaceError, match="password") as refusal:
         check_password(who, "")
+    assert not refusal.value.found and "Found" not in str(refusal.value)
     monkeypatch.setenv(password.PASSWORD_VARIABLE, "correct horse")
     class_keeping.announce_password()
     assert capsys.readouterr().out == ""
@@ -189,7 +201,8 @@ def test_the_board_shows_what_was_started_in_the_class_and_nothing_else(
     other = classes.open(teacher.workspace, "8a")
     classes.join(bob.workspace, other.code, "Bob")
     elsewhere = finish_run(bob)
-    assert board.read(classes.get_taught(teacher.workspace, opened.id))[1] == runs
+    later = board.read(classes.get_taught(teacher.workspace, opened.id))[1]
+    assert [run.record for run in later] == [run.record for run in runs]
     assert [run.record.id for run in board.read(other)[1]] == [elsewhere]
 
 

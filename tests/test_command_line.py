@@ -1,6 +1,7 @@
 """The command line, as a person or a script would use it."""
 
 import json
+import sqlite3
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -156,6 +157,17 @@ def test_bad_input_exits_with_2_and_one_clear_paragraph(transfer_home, capsys, t
     assert main(["inspect", str(tmp_path / "text.zip")]) == 2
     told = capsys.readouterr().err
     assert "Found:" in told and "Traceback" not in told
+
+
+@pytest.mark.parametrize("database", ["runs.db", "workspaces.db"])
+def test_no_server_starts_on_the_folder_of_a_newer_version(
+    database, transfer_home, capsys, monkeypatch
+):
+    monkeypatch.setattr("subprocess.Popen", None)
+    with closing(sqlite3.connect(transfer_home / database)) as connection:
+        connection.execute("PRAGMA user_version = 1000")
+    assert main(["serve", "--no-browser"]) == 2
+    assert "used by a newer version of Transfer Lab" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("run", ["../../etc/passwd", "nothing"])

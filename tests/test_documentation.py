@@ -1,13 +1,14 @@
 """README and docs: links that lead somewhere, and lists that are complete."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 from test_layering import ROOMS
 
-from transfer_core.cli.main import main
+from transfer_core.cli.main import main, parse_arguments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -74,6 +75,20 @@ def test_every_command_is_documented(capsys):
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     assert len(commands) > 10
     assert [name for name in commands if f"`transfer-lab {name}" not in text] == []
+
+
+def list_shown_commands(page: Path) -> list[str]:
+    """What follows `transfer-lab` in the blocks of a page, each as one line."""
+    blocks = FENCE.findall(page.read_text(encoding="utf-8").replace("\\\n", ""))
+    start = r"(?:^ *(?:\w+=\S+ +)*|/bin/|exec lab )"
+    call = re.compile(rf"{start}transfer-lab( .*)?$", flags=re.MULTILINE)
+    return [found for block in blocks for found in call.findall(block)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_shown_command_has_the_options_that_are_shown(page):
+    for shown in list_shown_commands(page):
+        parse_arguments(shlex.split(shown, comments=True))  # or it ends the program
 
 
 def test_the_picture_of_the_rooms_shows_them_in_their_order():

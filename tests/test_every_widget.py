@@ -177,6 +177,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "", {"caption"}),  # of what is handed out
         ("button", "Hand it to all", {"caption"}),
         ("toggle", "Hide names", {"dataframe"}),
+        ("button_group", "What to see", {"dataframe"}),
         ("download_button", "Results as CSV", {"download"}),
         ("button", "Close the class", {"markdown"}),
         ("button", "Delete the class", {"markdown"}),

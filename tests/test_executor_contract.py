@@ -1,34 +1,39 @@
-"""What every executor does, whatever happens to its runs; `--slurm -n 0` tries a real SLURM too."""
+"""What every executor does, whatever happens to its runs.
+
+`--slurm -n 0` and `--ray -n 0` try a real SLURM and a real Ray, too.
+"""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import executor_sites
 import fake_slurm
 import pytest
-from executor_sites import SITES
+from executor_sites import RAY_ADDRESS, SITES
+from fake_ray import TOKEN, FakeRay
 from test_runs_crash import is_training
 from test_runs_engine import list_states, wait_for
 from toy_runs import list_kinds, make_config, make_test_result
 from toy_worker import ERROR
 
-from benchmarks import local_slurm
-from transfer_core.runs.engine import cluster_executor
-from transfer_core.runs.engine.cluster_executor import WAITING_FOR_CLUSTER
+from benchmarks import local_ray, local_slurm
+from transfer_core.runs.engine import cluster_executor, slurm
 from transfer_core.runs.engine.executor import ProcessDied
+from transfer_core.runs.engine.ray_jobs import RAY_TOKEN_VARIABLE
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import EpochEnded, Preparing
 
-WAIT = 60.0  # seconds until a test gives up; a real SLURM needs some for each job
+WAIT = 60.0  # seconds until a test gives up; a real cluster needs some for each job
 
 
 @pytest.fixture(scope="module")
@@ -36,24 +41,51 @@ def real_slurm(tmp_path_factory):
     """A SLURM of this computer."""
     if missing := local_slurm.find_missing():
         pytest.skip(f"no SLURM: {missing}")
-    with local_slurm.run_slurm(tmp_path_factory.mktemp("slurm")):
+    with local_slurm.run_slurm(tmp_path_factory.mktemp("slurm"), cores=3):
         yield
 
 
 @pytest.fixture
-def fake_commands(tmp_path_factory, monkeypatch):
+def quick_looks(monkeypatch):
+    """Ask the cluster often, which is near."""
+    monkeypatch.setattr(cluster_executor, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(cluster_executor, "PATIENCE_SECONDS", 0.4)
+
+
+@pytest.fixture(scope="module")
+def real_ray():
+    """A Ray of this computer."""
+    if missing := local_ray.find_missing():
+        pytest.skip(f"no Ray: {missing}")
+    with local_ray.run_ray() as ray, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RAY_ADDRESS, ray.settings.address)
+        SITES["ray"].ray = ray
+        yield ray
+
+
+@pytest.fixture
+def ray_server(monkeypatch, quick_looks):
+    """A stand-in for Ray."""
+    with closing(FakeRay()) as ray:
+        monkeypatch.setenv(RAY_ADDRESS, ray.address)
+        monkeypatch.setenv(RAY_TOKEN_VARIABLE, TOKEN)
+        SITES["fake ray"].ray = ray
+        yield ray
+
+
+@pytest.fixture
+def fake_commands(tmp_path_factory, monkeypatch, quick_looks):
     """A stand-in for SLURM's commands, the first of their name."""
     folder = tmp_path_factory.mktemp("fake_slurm")
     fake_slurm.install(folder)
     monkeypatch.setenv("FAKE_SLURM", str(folder))
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(cluster_executor, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(cluster_executor, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(slurm, "GATHER_SECONDS", 0.05)
 
 
 def list_sites(condition=lambda site: True):
     """Parameters: the names of the sites that are so."""
-    marks = {"slurm": pytest.mark.slurm}
+    marks = {"slurm": pytest.mark.slurm, "ray": pytest.mark.ray}
     names = [name for name, site in SITES.items() if condition(site)]
     return [pytest.param(name, marks=marks.get(name, ())) for name in names]
 
@@ -79,6 +111,7 @@ def in_clusters(test):
 def site(request):
     """One of the sites, ready."""
     needed = {"fake slurm": "fake_commands", "slurm": "real_slurm"}
+    needed |= {"fake ray": "ray_server", "ray": "real_ray"}
     if request.param in needed:
         request.getfixturevalue(needed[request.param])
     return SITES[request.param]
@@ -93,13 +126,14 @@ def count_epochs(engine, run_id):
     return list_kinds(engine.events(run_id)).count("EpochEnded")
 
 
-def list_processes(home):
-    """Living processes that were started for a data folder."""
-    lines = []
+def list_processes(word):
+    """Ids of the living processes that have a word in their command."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has just ended
-            lines.append(path.read_text())
-    return [line for line in lines if str(home) in line.split("\0")]
+            if str(word) in path.read_text().split("\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def wait_for_checkpoint(engine, run_id):
@@ -133,6 +167,27 @@ def test_run_in_training_is_watched_and_stopped_with_what_it_learned(site, tmp_p
         engine.stop(run_id)
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.result) == (RunState.stopped, make_test_result())
+
+
+@every_site
+def test_it_is_told_what_runs_where_and_what_waits(site, tmp_path):
+    with site.start(tmp_path, "long") as engine:
+        run_id, waiting = engine.submit(make_config()), engine.submit(make_config())
+        wait_for(lambda: count_epochs(engine, run_id) > 2, WAIT)
+        capacity = engine.read_capacity()
+        place = capacity.places[0]
+        assert (place.hardware is None) is site.is_cluster and place.at_once == 1
+        (run,) = place.runs
+        assert (run.record.id, run.record.state, place.free) == (run_id, "training", ())
+        assert run.since and 0 < run.progress < 1
+        directory = engine.directory(run_id)
+        assert run.job == (site.is_cluster and directory.read_job(site.name.split()[-1]) or None)
+        assert [each.record.id for each in capacity.queue] == [waiting]
+        assert (capacity.queue[0].seconds is None) is site.is_cluster
+        for each in (waiting, run_id):
+            engine.stop(each)
+        engine.wait(run_id, WAIT)
+        assert engine.read_capacity().places[0].free == (None,)
 
 
 @in_clusters
@@ -242,15 +297,24 @@ def test_run_goes_on_although_the_server_ends_and_commands_leave_it_alone(site, 
         assert count_epochs(engine, run_id) == 60
 
 
-@in_clusters
+@pytest.mark.parametrize("site", list_sites(lambda site: site.can_preempt), indirect=True)
 def test_run_that_loses_its_place_waits_and_goes_on_in_the_same_attempt(site, tmp_path):
     with site.start(tmp_path, "medium") as engine:
         run_id = engine.submit(make_config())
         wait_for_checkpoint(engine, run_id)
-        site.preempt(engine.directory(run_id).read_job("slurm"))
+        site.hold()
+        try:
+            site.preempt(engine.directory(run_id).read_job("slurm"))
+            wait_for(lambda: engine.state(run_id) is RunState.preparing, WAIT)  # no more training
+            waits = Preparing(WAITING_FOR_CLUSTER, 0, 1)
+            wait_for(lambda: select_events(engine.events(run_id), Preparing)[-1] == waits, WAIT)
+        finally:
+            site.release()
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.result, run.attempt) == ("finished", make_test_result(), 1)
         assert engine.directory(run_id).read_spec()["restart"] == 1
+        states = ["queued", "preparing", "training", "preparing", "training", "finished"]
+        assert list_states(engine, run_id) == states
         assert list_epochs(engine, run_id) == list(range(1, 61))
         assert count_epochs(engine, run_id) <= 61
 

@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pages.server.health import HEALTH_ROUTE
 from transfer_core.cli.serve import find_app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,7 @@ WEBSOCKET_REQUEST = {
 FIRST_PAGE = """
 import sys
 from streamlit.testing.v1 import AppTest
+from pages.server.health import HEALTH_ROUTE
 from transfer_core.cli.serve import find_app
 folder = find_app().parent
 sys.path.insert(0, str(folder))  # as Streamlit does with the folder of the script
@@ -156,3 +158,17 @@ def test_the_package_requires_what_the_requirements_file_lists():
     assert "dependencies" not in project["project"]
     hook = project["tool"]["hatch"]["metadata"]["hooks"]["requirements_txt"]
     assert hook["files"] == ["requirements.txt"]
+
+
+def test_the_image_is_built_from_all_that_the_package_is_and_asked_for_its_health():
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_through = {line[1:] for line in lines if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    built_from = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    tops = {path.split("/")[1] for path in built_from}
+    assert tops | {"pyproject.toml", "README.md", "constraints.txt"} <= let_through
+    containerfile = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    (port,) = re.findall(r'"--port", "(\d+)"', containerfile)
+    assert f"localhost:{port}{HEALTH_ROUTE.path}'" in containerfile
+    assert f"localhost:{port}{HEALTH_ROUTE.path}\n" in (ROOT / "docs/deployment.md").read_text()
+    assert f":{port}:{port}" in (ROOT / "compose.yaml").read_text(encoding="utf-8")

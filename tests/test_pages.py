@@ -344,6 +344,25 @@ def test_training_from_the_form_ends_with_a_result(data):
     assert results.metric[0].label == "Test accuracy"
 
 
+def test_gpus_are_asked_for_only_where_a_run_may_have_several(data, monkeypatch):
+    def find_fields(app):
+        return [each for each in app.number_input if each.label.startswith("GPUs")]
+
+    assert not find_fields(build_page("train", data=data.id).run())
+    engine, launched = caches.get_engine(), []
+    engine.works_here, engine.max_devices = False, 4  # as with a cluster whose jobs have four
+    monkeypatch.setattr(engine, "submit", lambda config, *_: launched.append(config) or "0" * 16)
+    app = build_page("train", data=data.id, option="3").run()
+    (field,) = find_fields(app)
+    assert (field.value, field.max) == (1, 4)
+    field.set_value(3)
+    app.button(key="train_update").click().run()
+    assert not app.exception
+    assert "How long it takes with 3 GPUs was not measured" in list_texts(app)
+    app.button(key="train_start").click().run()
+    assert [config.devices for config in launched] == [3]
+
+
 def test_the_same_click_twice_starts_one_run(data):
     app = build_page("train", data=data.id).run()
     before = app.session_state["journey"]

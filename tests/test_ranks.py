@@ -29,7 +29,7 @@ from transfer_core.networks import adapt, get_network
 from transfer_core.runs import rank_process, rank_team
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.process_executor import ProcessExecutor
-from transfer_core.runs.launch import make_run_config, start_engine
+from transfer_core.runs.launch import launch_run, make_run_config, start_engine
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.rank_embedding import embed_on_ranks
 from transfer_core.runs.rank_team import open_local_ranks
@@ -217,8 +217,27 @@ def test_run_that_does_not_fit_its_devices_is_refused(changes, said, home, confi
 
 def test_thread_refuses_several_devices(home, config):
     with start_engine(home) as engine:
-        run = engine.wait(engine.submit(config), WAIT)
-    assert run.state is RunState.failed and "process" in run.error.remedy
+        run = engine.wait(engine.submit(config), WAIT)  # as one that was queued for processes
+        assert run.state is RunState.failed and run.error.remedy == "Choose at most 1."
+
+
+@pytest.mark.parametrize(
+    ("most", "changes", "said"),
+    [
+        (1, {}, "at most 1"),
+        (2, {"compiled": True}, "torch.compile"),
+        (50, {"devices": 50}, "batch"),
+    ],
+)
+def test_run_on_too_many_devices_is_refused_before_it_is_queued(
+    most, changes, said, home, data_set
+):
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
+    with start_engine(home) as engine:
+        engine.max_devices, before = most, engine.list_runs()
+        with pytest.raises(SettingsError, match=said):
+            launch_run(engine, data_set, SOURCE, strategy, 0, **{"devices": 2} | changes)
+        assert engine.list_runs() == before
 
 
 @pytest.mark.all_networks

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from toy_runs import make_epoch, make_log, make_step
 
+from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.log import RunLog
+from transfer_core.training import EpochEnded, Started, Stepped
 
 
 class StubStore:
@@ -27,6 +29,20 @@ def test_only_newer_events_are_fetched_and_all_are_told():
     store.stored = make_log(make_step(1), make_step(2), make_epoch(2))
     assert [event.sequence for event in log.events()] == [1, 2, 3]
     assert store.asked == [0, 2]
+
+
+def test_a_log_that_grows_selects_what_the_whole_one_does():
+    store = StubStore()
+    log = RunLog(store, "run")
+    told = [make_step(1), make_epoch(1), make_step(2), make_step(3), make_epoch(3), make_step(2)]
+    for count in range(1, len(told) + 1):  # resumed: step 2 is told again, instead of what followed
+        store.stored = make_log(*told[:count])
+        for event_type in (Stepped, EpochEnded, Started):
+            selected = select_events(store.stored, event_type)
+            assert select_events(log.events(), event_type) == selected
+            last = find_last_event(store.stored, event_type)
+            assert find_last_event(log.events(), event_type) == last
+    assert len(select_events(log.events(), Stepped)) == 2
 
 
 def test_many_who_watch_share_one_read_for_a_moment():

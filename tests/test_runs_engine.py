@@ -24,10 +24,10 @@ from transfer_core.runs import launch
 from transfer_core.runs.engine import event_writer
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.lanes import Lane
-from transfer_core.runs.engine.worker import WAITING_FOR_TURN
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState, StateChanged
+from transfer_core.runs.stored_texts import WAITING_FOR_TURN
 from transfer_core.system import TrainingTurn
 from transfer_core.training import Preparing
 

@@ -12,6 +12,8 @@ from pages.shared import caches, sharing
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
+from transfer_core.training import Preparing
 
 RIGHT, WRONG_TWICE = [0] * 4 + [1] * 4, [0] * 6 + [1, 1]
 
@@ -264,6 +266,17 @@ def test_a_run_that_waits_says_when_it_starts_and_is_taken_back(runs, monkeypatc
     engine.store.set_state(run, RunState.queued, attempt=1)
     told = read_progress(build_page("train", run=run).run())
     assert "Interrupted; goes on from epoch 7: number 1 in the queue" in told
+
+
+def test_a_run_that_waits_for_a_place_in_a_cluster_says_so_everywhere(runs):
+    engine = caches.get_engine()
+    run = engine.store.create(engine.get(runs[0]).config, "waiting run", engine="another").id
+    engine.store.set_state(run, RunState.preparing)
+    engine.store.append(run, [Preparing(WAITING_FOR_CLUSTER, 0, 1)])
+    words = "Waiting for a place in the cluster"
+    assert read_progress(build_page("train", run=run).run()).endswith(words)
+    app = build_page("runs", runs=run).run()
+    assert list(read_table(app)["state"])[0] == "waiting" and words in list_texts(app)
 
 
 def read_progress(app) -> str:

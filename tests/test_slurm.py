@@ -2,11 +2,23 @@
 
 import os
 import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
-from test_executor_contract import fake_commands  # noqa: F401 - a fixture
-from toy_runs import make_config
+from test_executor_contract import (  # noqa: F401 - fixtures
+    fake_commands,
+    list_processes,
+    list_sites,
+    quick_looks,
+    real_slurm,
+    site,
+    wait_for_checkpoint,
+)
+from test_runs_engine import wait_for
+from toy_runs import make_config, make_test_result
 
 from transfer_core.errors import SettingsError
 from transfer_core.runs.engine import slurm
@@ -55,7 +67,7 @@ def test_job_asks_for_what_the_file_says_and_holds_no_text_of_a_person(commands,
     )
     answers.append("17;main\n")
     cluster = Slurm(read_cluster_settings(tmp_path, SlurmSettings))
-    directory = RunDirectory.locate(tmp_path / "50%", "0123456789abcdef")
+    directory = prepare_directory(tmp_path / "50%")
     assert cluster.submit(["python", "-m", "x", directory.id, "1"], directory) == "17"
     (command,) = called
     assert command[-5:] == ["python", "-m", "x", directory.id, "1"]
@@ -63,6 +75,23 @@ def test_job_asks_for_what_the_file_says_and_holds_no_text_of_a_person(commands,
     wanted += ["--mem=32G", "--time=90", "--requeue", "--signal=B:TERM@60"]
     assert set(wanted) <= set(command)
     assert f"--output={tmp_path}/50%%/runs/{directory.id}/run.log" in command
+
+
+def test_run_on_several_devices_asks_for_as_many_times_as_much(commands, tmp_path):
+    cluster = Slurm(SlurmSettings(gpus=8, cpus=4, memory_gb=16))
+    for devices in (1, 3):
+        directory = prepare_directory(tmp_path, devices=devices)
+        cluster.submit(["x", directory.id, "1"], directory)
+    wanted = "--gres=gpu:{0}", "--cpus-per-task={1}", "--mem={2}G"
+    for command, numbers in zip(commands[0], [(1, 4, 16), (3, 12, 48)], strict=True):
+        assert {each.format(*numbers) for each in wanted} <= set(command)
+
+
+def prepare_directory(home, number=1, devices=1):
+    """The directory of a run before it is handed over."""
+    directory = RunDirectory.locate(home, f"{number:016x}")
+    directory.prepare(to_json(replace(make_config(), devices=devices)), 1)
+    return directory
 
 
 @pytest.mark.parametrize(
@@ -107,6 +136,14 @@ def test_only_a_job_that_slurm_has_not_ended_asks_to_be_started_again(
     assert (["scontrol", "requeue", "7"] in commands[0]) is is_again
 
 
+def test_task_of_an_array_asks_for_itself_alone(commands, monkeypatch):
+    for name, value in {"JOB_ID": 7, "ARRAY_JOB_ID": 7, "ARRAY_TASK_ID": 2}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    commands[1].append("RUNNING\n")
+    slurm.start_own_job_again()
+    assert commands[0][-1] == ["scontrol", "requeue", "7_2"]
+
+
 def test_job_gets_no_password_of_the_server(monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSFER_TEACHER_PASSWORD", "secret")
     assert "secret" not in slurm._call("env") and "TRANSFER_TEACHER_PASSWORD" in os.environ
@@ -138,3 +175,70 @@ def test_job_of_an_earlier_attempt_or_restart_begins_nothing(tmp_path):
     with pytest.raises(Exception, match=r"attempt and restart \(2, 1\)"):
         before.write(before.weights_file, b"late")
     assert directory.read_job("slurm") == "7" and directory.read_job("ray") is None
+
+
+in_slurm = pytest.mark.parametrize(
+    "site", list_sites(lambda site: "slurm" in site.name), indirect=True
+)
+
+
+@in_slurm
+def test_waiting_task_of_an_array_is_taken_back_and_the_other_starts(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "GATHER_SECONDS", 1.5)
+    site.hold()
+    try:
+        with site.start(tmp_path, "quick", lanes=[None] * 2) as engine:
+            stopped, other = ids = [engine.submit(make_config(seed)) for seed in range(2)]
+            wait_for(lambda: all(engine.directory(each).job_file.exists() for each in ids), WAIT)
+            assert all("_" in engine.directory(each).read_job("slurm") for each in ids)
+            engine.stop(stopped)
+            assert engine.wait(stopped, WAIT).state is RunState.stopped
+            assert engine.state(other) is RunState.preparing
+            site.release()
+            assert engine.wait(other, WAIT).state is RunState.finished
+    finally:
+        site.release()
+
+
+@in_slurm
+def test_runs_that_come_together_are_an_array_whose_tasks_leave_each_other_alone(
+    site, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(slurm, "GATHER_SECONDS", 1.5)
+    with site.start(tmp_path, "medium", lanes=[None] * 3) as engine:
+        stopped, requeued, killed = ids = [engine.submit(make_config(seed)) for seed in range(3)]
+        folders = [engine.directory(each) for each in ids]
+        for each in ids:
+            wait_for_checkpoint(engine, each)
+        jobs = [each.read_job("slurm") for each in folders]
+        array = jobs[0].partition("_")[0]
+        assert sorted(jobs) == [f"{array}_{task}" for task in range(3)]
+        (worker,) = {*list_processes(killed)} - {*list_processes("attend")}  # of the fake
+        os.kill(worker, signal.SIGKILL)
+        engine.stop(stopped)
+        site.requeue(jobs[1])
+        states = [engine.wait(each, WAIT).state for each in ids]
+        assert states == [RunState.stopped, RunState.finished, RunState.finished]
+        assert {engine.get(each).result for each in ids} == {make_test_result()}
+        begun = [each.read_spec() for each in folders]
+        assert [(each["attempt"], each["restart"]) for each in begun] == [(1, 0), (1, 1), (2, 0)]
+        assert all(each.log_file.exists() for each in folders)
+
+
+@pytest.mark.parametrize("devices", [(1, 1, 1), (1, 2, 1)])
+def test_runs_of_one_moment_go_alone_where_arrays_are_refused_or_they_differ(
+    devices, monkeypatch, tmp_path
+):
+    def answer(*command, may_fail=False):
+        if any(word.startswith("--array") for word in command):
+            assert len({*devices}) == 1
+            raise ClusterError("Job violates accounting/QOS policy")
+        return f"{command[-2]}-job\n"
+
+    monkeypatch.setattr(slurm, "_call", answer)
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: name)
+    cluster = Slurm(SlurmSettings())
+    folders = [prepare_directory(tmp_path, n, each) for n, each in enumerate(devices)]
+    with ThreadPoolExecutor(3) as pool:
+        jobs = pool.map(lambda each: cluster.submit(["x", each.id, "1"], each), folders)
+        assert list(jobs) == [f"{each.id}-job" for each in folders]

@@ -19,6 +19,7 @@ from pages.shared.launching import start_run
 from pages.shared.session import belongings
 from transfer_core import dataset
 from transfer_core.errors import RunError, TransferError, WorkspaceError
+from transfer_core.networks import get_network
 from transfer_core.runs import (
     RunDirectory,
     RunState,
@@ -30,6 +31,7 @@ from transfer_core.system import hash_bytes
 from transfer_core.workspaces import (
     Belongings,
     adopt_strays,
+    check_room_for_run,
     check_space,
     clear_workspace,
     hold_for_this_computer,
@@ -287,7 +289,7 @@ def test_a_workspace_takes_no_more_room_than_it_may(people, made, transfer_home,
     check_space(neighbour)
     assert measure_space(Belongings(transfer_home, person.workspaces.this_computer)) is None
     with pytest.raises(WorkspaceError, match="no room.*of 1 MB are taken"):
-        start_run(None, None, None, 0)
+        start_run(None, get_network("demonstration"), None, 0)
     wanted = {"upload": {"wanted": {"number": 1, "name": "a.zip", "size": 1}}}
     monkeypatch.setattr(file_upload.st, "session_state", wanted)
     file_upload._answer("upload")
@@ -303,6 +305,21 @@ def test_a_workspace_takes_no_more_room_than_it_may(people, made, transfer_home,
         check_space(person)
     purge_deleted_runs(person.runs, transfer_home, older_than=0)
     check_space(person)
+
+
+def test_runs_that_wait_take_the_room_that_they_will_need(people, transfer_home, monkeypatch):
+    person, source = people[0], get_network("demonstration")
+    taken = measure_space(person).used
+    megabytes = -(-(taken + 3 * source.weight_bytes) // (1 << 20))
+    monkeypatch.setenv("TRANSFER_WORKSPACE_MB", str(megabytes))
+    fit = ((megabytes << 20) - taken) // source.weight_bytes
+    for _ in range(fit):
+        check_room_for_run(person, source)
+        waiting = person.runs.create(make_config(), "waits", person.workspace.id, engine="e").id
+    with pytest.raises(WorkspaceError, match="no room"):
+        check_room_for_run(person, source)
+    person.runs.set_state(waiting, RunState.stopped)
+    check_room_for_run(person, source)
 
 
 def test_a_data_set_is_deleted_on_data_and_its_room_is_free(people, transfer_home, monkeypatch):
@@ -352,6 +369,8 @@ def test_clearing_removes_for_good_what_nobody_else_holds(made, transfer_home, m
     with closing(sqlite3.connect(transfer_home / "runs.db")) as database:
         assert not any(made[1] in line for line in database.iterdump())
     assert "is empty" in open_as(monkeypatch, secret, "start").info[0].value
+    app = open_as(monkeypatch, workspaces.create(), "start", cleared="yes")
+    assert app.success[0].value == "Everything is deleted." and "cleared" not in app.query_params
     assert dataset.load(transfer_home, data.id).name == data.name  # the neighbour holds it
     release_data_set(neighbour, data.id)
     assert list_files(transfer_home, data.id) == [] and not list(

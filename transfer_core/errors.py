@@ -6,12 +6,13 @@ class TransferError(Exception):
 
     Args:
         problem: What is wrong, one sentence.
-        found: The values that show it; may hold several lines, such as a folder tree.
+        found: The values that show it; may hold several lines, such as a folder tree, or nothing.
         remedy: What the person can do next, one sentence.
     """
 
     def __init__(self, problem: str, *, found: str, remedy: str) -> None:
-        super().__init__(f"{problem} Found: {found}. {remedy}")
+        evidence = f"Found: {found}. " if found else ""
+        super().__init__(f"{problem} {evidence}{remedy}")
         self.problem, self.found, self.remedy = problem, found, remedy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
-from transfer_core.workspaces import check_space
+from transfer_core.workspaces import check_room_for_run
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
@@ -23,6 +23,7 @@ def start_run(
     key: str | None = None,
     option: Option | None = None,
     compiled: bool = False,
+    devices: int = 1,
 ) -> str:
     """Queue a run of this session and return its id.
 
@@ -34,6 +35,7 @@ def start_run(
         key: The same key makes one run only; None is the key of this page's last click.
         option: The option that the strategy is, with the accuracy and time expected of it.
         compiled: Whether to compile the network with torch.compile.
+        devices: That share each step.
 
     Raises:
         SettingsError: If a setting is not allowed.
@@ -41,7 +43,7 @@ def start_run(
     """
     from transfer_core.runs import launch_run, make_expectation  # brings torch
 
-    check_space(session.get_belongings())
+    check_room_for_run(session.get_belongings(), source)
     work = session.get_journey()
     return launch_run(
         caches.get_engine(),
@@ -52,5 +54,6 @@ def start_run(
         owner=session.get_owner(),
         key=key or work.start_key,
         compiled=compiled,
+        devices=devices,
         expectation=option and make_expectation(option, source, strategy),
     )

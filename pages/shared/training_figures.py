@@ -16,7 +16,7 @@ from transfer_core.figures import (
 )
 from transfer_core.languages import _, get_language
 from transfer_core.networks import resolve_effective_strategy
-from transfer_core.runs import RunEvent, RunRecord, find_last_event
+from transfer_core.runs import EventLog, RunEvent, RunRecord, find_last_event
 from transfer_core.training import Ended, EpochEnded, Started
 
 SECONDS_TO_FOLLOW = 10.0  # at least, from the first point of a followed run to its last
@@ -24,16 +24,15 @@ LIVE_BUCKETS = 50  # of a curve that is sent again with every redraw, see `decim
 NETWORK_SECONDS = 5.0  # between drawings of a network that learns; one that stays is not sent
 
 
-def show_curves(record: RunRecord) -> None:
+def show_curves(record: RunRecord, events: EventLog) -> None:
     """Draw loss and accuracy of a run, as far as it has come."""
-    events, latest = caches.read_events(record), caches.read_latest(record)
     build = _build_charts if record.state.is_final else _build_live_charts
     charts, description = caches.get_run_log(record.id).compute_once(
         (build, get_language()), build, events
     )
     followed = session.get_journey().followed == record.id
-    ended = latest.get(Ended)
-    epochs = (ended or latest[Started]).epochs if followed else None
+    ended = find_last_event(events, Ended)
+    epochs = (ended or find_last_event(events, Started)).epochs if followed else None
     show_live_charts(
         charts,
         description,
@@ -65,11 +64,12 @@ def _build_charts(events: Sequence[RunEvent], *buckets: int) -> tuple[list[dict]
     return charts, describe_curves(events)
 
 
-def show_run_network(record: RunRecord, *, play: bool = False) -> None:
+def show_run_network(record: RunRecord, events: EventLog, *, play: bool = False) -> None:
     """Draw the network of a run; what moved since the start glows, as far as it was measured.
 
     Args:
         record: The run.
+        events: What it has reported.
         play: Whether to show once how the network was fitted to the classes.
     """
     classes, picture = _find_classes_and_picture(record)
@@ -78,7 +78,7 @@ def show_run_network(record: RunRecord, *, play: bool = False) -> None:
     drawing = caches.get_run_log(record.id).compute_once(
         ("network", classes, get_language()),
         lambda events: _build_drawing(record, classes, events),
-        caches.read_events(record),
+        events,
         0.0 if record.state.is_final else NETWORK_SECONDS,
     )
     show_network(

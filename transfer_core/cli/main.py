@@ -7,7 +7,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from transfer_core.cli import data_commands, network_commands, run_commands, training_commands
+from transfer_core.cli import (
+    backup_command,
+    data_commands,
+    network_commands,
+    run_commands,
+    training_commands,
+)
 from transfer_core.cli.serve import serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
@@ -21,10 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 failed, 2 bad input, 130 ended by Ctrl-C or SIGTERM.
     """
     let_threads_sleep()
-    given = sys.argv[1:] if arguments is None else arguments
-    if all(each.startswith("-") and each not in ("-h", "--help") for each in given[:1]):
-        given = ["serve", *given]  # so that `transfer-lab --share` works
-    options = _build_parser().parse_args(given)
+    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     with suppress(ValueError):  # only the main thread hears signals
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
@@ -42,6 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command and its options; without a command it is `serve`.
+
+    Raises:
+        SystemExit: If there is no such command or option, or help was asked for.
+    """
+    if all(each.startswith("-") and each not in ("-h", "--help") for each in arguments[:1]):
+        arguments = ["serve", *arguments]  # so that `transfer-lab --share` works
+    return _build_parser().parse_args(arguments)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -65,6 +79,12 @@ def _build_parser() -> argparse.ArgumentParser:
     app.add_argument("--https", action="store_true", help="by a certificate that is made here")
     app.add_argument("--address", help="to listen on one address of this computer only")
     app.add_argument("--port", type=int, metavar="P", help="else the first free one from 8501")
-    for commands in (data_commands, training_commands, run_commands, network_commands):
+    for commands in (
+        data_commands,
+        training_commands,
+        run_commands,
+        network_commands,
+        backup_command,
+    ):
         commands.add_commands(add)
     return parser

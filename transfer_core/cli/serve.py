@@ -8,7 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from transfer_core.cli.certificate import find_or_make_certificate
+from transfer_core.runs import RunStore
 from transfer_core.system import LOCAL_HOSTS, OPEN_OPTION, get_home
+from transfer_core.workspaces import open_workspaces
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -27,7 +29,13 @@ def has_screen() -> bool:
 
 
 def serve(options: Namespace) -> int:
-    """Start the app, which prints its address, and wait until it ends."""
+    """Start the app, which prints its address, and wait until it ends.
+
+    Raises:
+        RunError, WorkspaceError: If the data folder is newer than this program, or damaged.
+    """
+    RunStore(get_home()).close()
+    open_workspaces(get_home())
     address = options.address or ("0.0.0.0" if options.share else LOCAL_HOSTS[0])
     files = find_or_make_certificate(get_home() / "https") if options.https else None
     opens = not options.no_browser and has_screen()

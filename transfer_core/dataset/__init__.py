@@ -12,7 +12,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "archive.base": ["Archive", "Limits", "Member", "Problem", "read_archive_limits"],
         "archive.entry_paths": ["has_hidden_characters"],
         "archive.opening": ["open_archive"],
-        "atomic_folder": ["remove_abandoned_folders"],
+        "atomic_folder": [
+            "UNFINISHED_PREFIX",
+            "create_unfinished_folder",
+            "publish",
+            "remove_abandoned_folders",
+        ],
         "changes": ["Change"],
         "ingestion": ["ingest"],
         "layout": ["MAX_CLASSES"],
@@ -59,7 +64,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store": [
             "DataSetSummary",
             "escape_csv_cell",
+            "exists",
             "export_problems_csv",
+            "is_whole",
             "list_data_sets",
             "load",
             "load_image",

@@ -15,7 +15,7 @@ try:
 except ImportError:  # Windows, where the age alone decides
     fcntl = None
 
-PREFIX = ".unfinished-"
+UNFINISHED_PREFIX = ".unfinished-"
 LOCKING_SECONDS = 60  # within which a process locks the folder that it made
 ABANDONED_AFTER_SECONDS = 3600  # without locks, an older folder belongs to a process that died
 
@@ -26,7 +26,7 @@ def create_unfinished_folder(data: Path) -> Iterator[Path]:
 
     It is locked meanwhile, which ends with this process however it ends.
     """
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=data))
+    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED_PREFIX, dir=data))
     try:
         with _lock(folder):
             yield folder
@@ -53,7 +53,7 @@ def publish(folder: Path, final: Path, is_whole: Callable[[], bool]) -> bool:
             raise
         if is_whole():
             return False
-        damaged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=final.parent))
+        damaged = Path(tempfile.mkdtemp(prefix=UNFINISHED_PREFIX, dir=final.parent))
         final.rename(damaged / final.name)
         folder.rename(final)
         shutil.rmtree(damaged, ignore_errors=True)
@@ -63,7 +63,7 @@ def publish(folder: Path, final: Path, is_whole: Callable[[], bool]) -> bool:
 
 def remove_abandoned_folders(data: Path) -> None:
     """Remove the unfinished folders of processes that were killed."""
-    for folder in data.glob(f"{PREFIX}*"):
+    for folder in data.glob(f"{UNFINISHED_PREFIX}*"):
         with suppress(OSError):  # it was just published or removed
             age = time.time() - max(f.stat().st_mtime for f in (folder, *folder.glob("*")))
             if age > LOCKING_SECONDS and _is_abandoned(folder, age):

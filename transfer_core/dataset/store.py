@@ -149,6 +149,16 @@ def load_whole(home: Path, data_id: str) -> DataSet | None:
     return data_set
 
 
+def is_whole(home: Path, data_id: str) -> bool:
+    """Whether a data set and all images that lie in its folder are undamaged; shards do not."""
+    try:
+        if load(home, data_id).shards:
+            return True
+    except (DataSetError, OSError):
+        return False
+    return load_whole(home, data_id) is not None
+
+
 def list_data_sets(home: Path) -> tuple[DataSetSummary, ...]:
     """All data sets in the store, the newest first."""
     folders = (f for f in (home / "data").glob("*") if DATA_ID.fullmatch(f.name))

@@ -90,8 +90,11 @@ def get_network(name: str) -> SourceNetwork:
     Raises:
         NetworkError: If there is no such network, or if it is one of timm's that cannot be used.
     """
+    published = list_published_networks()
+    if found := next((each for each in published if each.name == name), None):
+        return found  # without a look at the disk, where the others are
     name = timm_catalog.normalise_name(name)
-    published = (*list_published_networks(), *timm_catalog.list_timm_networks())
+    published = (*published, *timm_catalog.list_timm_networks())
     networks = {n.name: n for n in (*published, *own_networks.list_own_networks(published))}
     network = networks.get(name)
     if network is None or (network.origin == "hub" and timm_catalog.is_outdated(network)):

@@ -74,6 +74,11 @@ class SourceNetwork:
         return "transformer" if is_transformer else "convolutional"
 
     @property
+    def weight_bytes(self) -> int:
+        """Bytes of all its weights as float32."""
+        return 4 * self.card["parameters"]
+
+    @property
     def knows_classes(self) -> bool:
         """Whether its own outputs are scores of classes; some networks give only features."""
         return self.card.get("knows_classes", True)

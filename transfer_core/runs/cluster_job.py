@@ -6,6 +6,7 @@ goes on when the cluster starts the job again, or the server another. SIGUSR1 st
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,7 +17,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.engine.cluster_executor import WAITING_FOR_CLUSTER
 from transfer_core.runs.engine.executor import RunFunction
 from transfer_core.runs.engine.slurm import count_restarts, start_own_job_again
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
@@ -25,6 +25,7 @@ from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import ReportedEvent, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import Preparing, RunConfig
 
 HEARTBEAT_SECONDS = 1.0
@@ -95,11 +96,11 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Perform a run with the real trainings."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("home", type=Path)
-    parser.add_argument("--threads", type=int, required=True, help="of torch")
+    parser.add_argument("--threads", type=int, required=True, help="of torch, for each device")
     parser.add_argument("run")
     parser.add_argument("attempt", type=int)
     options = parser.parse_args(arguments)
-    from transfer_core.system import let_threads_sleep, limit_memory
+    from transfer_core.system import describe_launch, let_threads_sleep, limit_memory
 
     let_threads_sleep()
     limit_memory()
@@ -111,10 +112,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     if follow_if_launched():
         return
+    is_launched = describe_launch(os.environ) is not None  # its ranks have their own threads
     directory = RunDirectory.locate(options.home, options.run)
     perform = make_run_function(options.home)
 
     def run_function(config: RunConfig, *given: Any) -> Iterator[ReportedEvent]:
+        torch.set_num_threads(options.threads * (1 if is_launched else config.devices))
         return perform(fit_to_device(config), *given)
 
     sys.exit(not perform_job(directory, options.attempt, run_function))

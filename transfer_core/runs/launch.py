@@ -14,25 +14,32 @@ from transfer_core.dataset import DataSet
 from transfer_core.errors import SettingsError
 from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
+from transfer_core.runs.device_checks import (
+    refuse_several_devices,
+    require_devices,
+    require_shares,
+)
 from transfer_core.runs.engine.cluster import Cluster
 from transfer_core.runs.engine.cluster_executor import ClusterExecutor
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import RunFunction, StopRequested
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.process_executor import ProcessExecutor
+from transfer_core.runs.engine.ray_jobs import RayJobs
 from transfer_core.runs.engine.slurm import Slurm
-from transfer_core.runs.perform import FLOAT_BYTES, perform_run
+from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
 from transfer_core.runs.sweeping import sweep_orphans
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
-from transfer_core.settings import SlurmSettings, read_cluster_settings
+from transfer_core.settings import RaySettings, SlurmSettings, read_cluster_settings
 from transfer_core.system import (
     Device,
     __version__,
     choose_device,
+    count_devices,
     keep_freed_memory,
     read_memory_share,
     require_space,
@@ -44,7 +51,8 @@ from transfer_core.training import Event, RunConfig, StepFormat, choose_step_for
 CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
-CLUSTERS = {"slurm": (Slurm, SlurmSettings)}  # that performs runs, and what cluster.toml says of it
+# What performs runs, and what cluster.toml says of it.
+CLUSTERS = {"slurm": (Slurm, SlurmSettings), "ray": (RayJobs, RaySettings)}
 EXECUTORS = "thread", "process", *CLUSTERS
 
 
@@ -74,13 +82,14 @@ def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -
     lanes = (Lane.short, Lane.long) if resume else (None,)
     run_function = make_run_function(home)
     if executor == "thread":
-        run_function = _refuse_several_devices(run_function)
+        run_function = refuse_several_devices(run_function)
         return Engine(home, run_function, resume=resume, lanes=lanes)
     read_memory_share()
     if executor in CLUSTERS:
         return _start_cluster_engine(home, *CLUSTERS[executor])
     command = _make_command("worker_process", home, torch.get_num_threads())
-    return Engine(home, ProcessExecutor(command, len(lanes)), resume=resume, lanes=lanes)
+    processes = ProcessExecutor(command, len(lanes), count_devices(choose_device()))
+    return Engine(home, processes, resume=resume, lanes=lanes)
 
 
 def _start_cluster_engine(
@@ -88,7 +97,8 @@ def _start_cluster_engine(
 ) -> Engine:
     settings = read_cluster_settings(home, settings_kind)
     command = _make_command("cluster_job", home.resolve(), settings.cpus)
-    executor = ClusterExecutor(make_cluster(settings), command, settings.jobs)
+    cluster, devices = make_cluster(settings), max(1, settings.gpus)
+    executor = ClusterExecutor(cluster, command, settings.jobs, devices)
     return Engine(home, executor, lanes=[None] * settings.jobs)
 
 
@@ -113,21 +123,6 @@ def make_run_function(home: Path) -> RunFunction:
     if setting := os.environ.get(TRACKER_VARIABLE):
         return log_to_tracker(run_function, parse_tracker_setting(setting), home)
     return run_function
-
-
-def _refuse_several_devices(run_function: RunFunction) -> RunFunction:
-    """Let no thread perform a run that ends its whole process when another of its ranks ends."""
-
-    def perform(config: RunConfig, *given: Any) -> Iterator[ReportedEvent]:
-        if config.devices > 1:
-            raise SettingsError(
-                _("A run on several devices needs processes of its own."),
-                found=f"{EXECUTOR_VARIABLE}: thread",
-                remedy=_("Set {variable} to process, or unset it.", variable=EXECUTOR_VARIABLE),
-            )
-        return run_function(config, *given)
-
-    return perform
 
 
 def launch_run(
@@ -156,7 +151,7 @@ def launch_run(
         owner: Owners share the queue in turns.
         key: Chosen by the caller; the same owner and key make one run only.
         compiled: Whether to compile the network with torch.compile.
-        devices: That share each step; several need an engine that performs runs in processes.
+        devices: That share each step, at most as many as `engine.max_devices`.
         expectation: What was told of its result, from `make_expectation`; None if nothing was.
 
     Raises:
@@ -165,6 +160,8 @@ def launch_run(
         StorageError: If the files of the run would not fit on the disk.
     """
     config = make_run_config(data_set, source, strategy, seed, compiled=compiled, devices=devices)
+    require_devices(config, engine.max_devices)
+    require_shares(config, data_set)
     _require_space(engine, config)
     name = name or f"{data_set.name}, {strategy.title.lower()}"
     return engine.submit(config, name, owner, key, expectation)
@@ -177,6 +174,7 @@ def repeat_run(
 
     Args and errors as for `launch_run`.
     """
+    require_devices(config, engine.max_devices)
     _require_space(engine, config)
     versions = collect_versions(config.source())
     return engine.submit(replace(config, versions=versions), name, owner, key)
@@ -185,9 +183,8 @@ def repeat_run(
 def _require_space(engine: Engine, config: RunConfig) -> None:
     """Refuse a run whose weights and checkpoints would not fit on the disk."""
     source = config.source()
-    weights = FLOAT_BYTES * source.card["parameters"]
     copies = 1 if trains_head_only(source, config.strategy) else 1 + CHECKPOINT_COPIES
-    require_space(engine.home, copies * weights, N_("the files of this run"))
+    require_space(engine.home, copies * source.weight_bytes, N_("the files of this run"))
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:

@@ -17,10 +17,10 @@ import torch
 from transfer_core.dataset import DataSet
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
-from transfer_core.networks import trains_head_only
+from transfer_core.runs.device_checks import require_shares
 from transfer_core.runs.store.config_json import to_json
-from transfer_core.system import ALONE, Ranks, WorkStopped, join_launched_ranks
-from transfer_core.training import RunConfig, count_batches
+from transfer_core.system import ALONE, Ranks, WorkStopped, count_devices, join_launched_ranks
+from transfer_core.training import RunConfig
 
 LAST_SECONDS = 2.0  # until a rank that does not end by itself is ended
 SETTLING_SECONDS = 1.0  # in which a failed exchange is seen to come from the death of a rank
@@ -47,7 +47,7 @@ def gather_ranks(
     if config.devices == 1:
         yield ALONE
         return
-    _require_enough_images(config, data_set)
+    require_shares(config, data_set)
     launched = join_launched_ranks()
     _require_devices(config, launched)
     with (
@@ -145,33 +145,12 @@ def _count_threads(ranks: int) -> int:
     return max(1, torch.get_num_threads() // ranks)
 
 
-def _require_enough_images(config: RunConfig, data_set: DataSet) -> None:
-    """Refuse a run in which a rank would at times have no image; and a translated network."""
-    if config.compiled:
-        raise SettingsError(
-            _("A network that is translated first (torch.compile) trains on one device."),
-            found=_("devices: {count}", count=config.devices),
-            remedy=_("Leave one of the two out."),
-        )
-    images, size = len(data_set.indices("train")), config.strategy.optimiser.batch_size
-    smallest = images  # are embedded
-    if not trains_head_only(config.source(), config.strategy):
-        smallest = images // count_batches(images, size)
-    if smallest < config.devices:
-        raise SettingsError(
-            _("There are more devices than images in a batch."),
-            found=_("devices: {count}", count=config.devices),
-            remedy=_("Choose at most {count} devices, or larger batches.", count=smallest),
-        )
-
-
 def _require_devices(config: RunConfig, launched: Ranks | None) -> None:
     if launched:
         there = launched.count
         fits = there == config.devices
     else:
-        on_gpu = config.device == "cuda"
-        there = torch.cuda.device_count() if on_gpu else os.cpu_count() or 1
+        there = count_devices(config.device)
         fits = there >= config.devices
     if not fits:
         raise SettingsError(

@@ -1,7 +1,10 @@
-"""Texts with values in the records of runs, which are English, and how a reader sees them."""
+"""Texts in the records of runs, which are English, and how a reader sees them."""
 
 from transfer_core.languages import N_, translate_stored
-from transfer_core.training import NEVER_FINITE, USED_RATE
+from transfer_core.training import NEVER_FINITE, USED_RATE, Preparing
+
+WAITING_FOR_CLUSTER = N_("Waiting for a place in the cluster")
+WAITING_FOR_TURN = N_("Waiting for another training to end")
 
 SMALL_CACHE = N_("{work} (only {count} fit into the cache, the others are decoded each time)")
 EMBEDDING_VIEWS = N_("Embedding augmented views, {number} of {views}")
@@ -18,6 +21,12 @@ _TEMPLATES = (
     NEVER_FINITE,
     USED_RATE,
 )
+
+
+def is_waiting(event: object) -> bool:
+    """Whether an event says that the run does nothing until there is room for it."""
+    waits = WAITING_FOR_CLUSTER, WAITING_FOR_TURN
+    return isinstance(event, Preparing) and event.what in waits
 
 
 def translate_record_text(text: str) -> str:

@@ -27,10 +27,27 @@ class SlurmSettings:
     partition: _Name | None = None
     account: _Name | None = None
     qos: _Name | None = None
-    cpus: Annotated[int, Field(ge=1, le=256)] = 2  # of each job
-    gpus: Annotated[int, Field(ge=0, le=1)] = 0
+    # A job gets one GPU, or as many as its run asks for; with several, cpus and memory_gb too.
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0  # of a job, at most
+    cpus: Annotated[int, Field(ge=1, le=256)] = 2  # of a job, for each GPU
     memory_gb: Annotated[int, Field(ge=1, le=4096)] | None = None
     minutes: Annotated[int, Field(ge=2)] = 240  # of a job; a longer run goes on in another
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaySettings:
+    """Where Ray is, and what each job asks it for."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    address: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9_.:\[\]-]+$")] = (
+        "http://127.0.0.1:8265"  # of Ray's dashboard
+    )
+    jobs: Annotated[int, Field(ge=1, le=32)] = 4  # at once; other runs wait in our queue
+    # As of SLURM.
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    cpus: Annotated[int, Field(ge=1, le=256)] = 2
+    memory_gb: Annotated[int, Field(ge=1, le=4096)] | None = None
 
 
 def read_cluster_settings(home: Path, kind: type[T]) -> T:

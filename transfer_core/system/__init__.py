@@ -7,8 +7,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["devices", "disk_cache", "parallel", "precision"],
     submod_attrs={
         "busy": ["TrainingTurn", "mark_training", "watch_for_training"],
-        "devices": ["Device", "choose_device", "copy_to_device", "get_device", "validate_device"],
+        "devices": [
+            "Device",
+            "Hardware",
+            "choose_device",
+            "copy_to_device",
+            "count_devices",
+            "get_device",
+            "list_hardware",
+            "validate_device",
+        ],
         "disk_cache": [
+            "CACHE_FOLDERS",
             "CacheFullError",
             "NPY_HEADER_BYTES",
             "add_entry",

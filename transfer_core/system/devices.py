@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
+from transfer_core.system.memory import find_memory_size
 
 if TYPE_CHECKING:  # pages read run configurations without torch
     import numpy as np
@@ -14,6 +19,16 @@ if TYPE_CHECKING:  # pages read run configurations without torch
 
 Device = Literal["cpu", "cuda"]
 DEVICE_VARIABLE = "TRANSFER_DEVICE"
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a device of this computer is."""
+
+    key: str  # as torch names it: "cpu", "cuda:0"
+    name: str  # of its maker
+    memory: int | None  # bytes; None if the system does not tell
+    cores: int | None  # of a processor
 
 
 def choose_device() -> Device:
@@ -28,6 +43,13 @@ def choose_device() -> Device:
     if setting:
         return validate_device(setting)
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def count_devices(device: Device) -> int:
+    """Return how many devices of a kind this machine has: GPUs, or cores of the processor."""
+    import torch
+
+    return torch.cuda.device_count() if device == "cuda" else os.cpu_count() or 1
 
 
 def validate_device(device: str) -> Device:
@@ -48,6 +70,31 @@ def validate_device(device: str) -> Device:
             variable=DEVICE_VARIABLE,
         ),
     )
+
+
+def list_hardware() -> tuple[Hardware, ...]:
+    """Describe the processor of this computer, then its GPUs, unless `TRANSFER_DEVICE` is cpu."""
+    memory = None
+    with suppress(AttributeError, OSError, ValueError):  # not on Windows
+        memory = find_memory_size()
+    processor = Hardware("cpu", _find_processor_name(), memory, os.cpu_count())
+    return processor, *(_list_gpus() if choose_device() == "cuda" else ())
+
+
+def _find_processor_name() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _colon, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _list_gpus() -> tuple[Hardware, ...]:
+    import torch
+
+    found = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    return tuple(Hardware(f"cuda:{n}", g.name, g.total_memory, None) for n, g in enumerate(found))
 
 
 def get_device(model: torch.nn.Module) -> torch.device:

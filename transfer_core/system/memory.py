@@ -85,7 +85,7 @@ def limit_memory() -> None:
     with suppress(ImportError, OSError, ValueError):
         import resource  # not on Windows
 
-        limit = int(share * _find_memory_size())
+        limit = int(share * find_memory_size())
         resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
 
@@ -106,7 +106,7 @@ def read_memory_share() -> float:
     )
 
 
-def _find_memory_size() -> int:
+def find_memory_size() -> int:
     """Bytes of memory that this process can have: the computer's, or its container's."""
     sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     with suppress(OSError, ValueError):  # no container, or "max"

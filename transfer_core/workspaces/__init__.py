@@ -35,7 +35,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "remove_unused_workspaces",
         ],
         "links": ["Link", "LinkStore", "Workspace"],
-        "space": ["Space", "check_space", "measure_space", "take_in_if_room"],
+        "space": [
+            "Space",
+            "check_room_for_run",
+            "check_space",
+            "measure_space",
+            "take_in_if_room",
+        ],
         "store": ["Holding", "WorkspaceStore", "open_workspaces"],
     },
 )

@@ -15,6 +15,7 @@ from transfer_core.runs import (
     RunStore,
     UnreadableRun,
     make_unknown_run_error,
+    require_usable,
 )
 from transfer_core.workspaces.links import WITHDRAWN, Link, Workspace
 from transfer_core.workspaces.store import Holding, WorkspaceStore, open_workspaces
@@ -47,13 +48,11 @@ class Belongings:
         Raises:
             RunError: If there is none; the answer for a run of somebody else is that for none.
         """
-        self._check(run_id, own=False)
-        return self.runs.get(run_id)
+        return require_usable(self._find_run(run_id, own=False))
 
     def own_run(self, run_id: str) -> str:
         """Return the id of a run that the workspace may change; raise as `get_run` for others."""
-        self._check(run_id, own=True)
-        return run_id
+        return self._find_run(run_id, own=True).id
 
     def own_runs(self, run_ids: Collection[str]) -> tuple[str, ...]:
         """Return the ids of runs that the workspace may change, all or none; see `own_run`."""
@@ -84,13 +83,13 @@ class Belongings:
         readable = (run for run in runs if isinstance(run, RunRecord))
         return tuple(run for run in readable if run.config.data_id == data_id)
 
-    def _check(self, run_id: str, *, own: bool) -> None:
+    def _find_run(self, run_id: str, *, own: bool) -> RunRecord | UnreadableRun:
         record = self.runs.read(run_id)
         if self.is_own_run(record):
-            return
+            return record
         links = self.workspaces.links
         if not own and links.was_shown(self.workspace, "run", run_id):
-            return
+            return record
         if not own and links.was_shown(self.workspace, WITHDRAWN, run_id):
             raise RunError(
                 _("The link to this run was withdrawn."),

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from transfer_core.errors import WorkspaceError
+from transfer_core.errors import NetworkError, WorkspaceError
 from transfer_core.languages import _
-from transfer_core.runs import RunRecord
+from transfer_core.networks import SourceNetwork
+from transfer_core.runs import UNFINISHED_STATES, RunRecord
 from transfer_core.system import read_limit
 from transfer_core.workspaces.belongings import Belongings
 from transfer_core.workspaces.clearing import release_data_set
@@ -57,6 +59,24 @@ def check_space(belongings: Belongings, more: int = 0) -> None:
             ),
             remedy=_("Delete images on Data, or runs on Runs for good."),
         )
+
+
+def check_room_for_run(belongings: Belongings, source: SourceNetwork) -> None:
+    """Refuse a run whose weights have no room beside those that runs before it will still write.
+
+    Args:
+        belongings: Of the workspace.
+        source: The network that it trains.
+
+    Raises:
+        WorkspaceError: If they have no room.
+    """
+    expected = source.weight_bytes
+    for run in belongings.list_runs(UNFINISHED_STATES):
+        with suppress(NetworkError):  # it will fail
+            there = _sum_bytes([belongings.home / "runs" / run.id])
+            expected += max(0, run.config.source().weight_bytes - there)
+    check_space(belongings, expected)
 
 
 def take_in_if_room(belongings: Belongings, data_id: str) -> None:

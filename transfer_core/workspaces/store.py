@@ -80,11 +80,9 @@ class WorkspaceStore:
         if not secret:
             return None
         known, now = _hash_secret(secret), time.time()
-        with connect(self._path) as connection:
-            row = connection.execute("SELECT seen FROM workspaces WHERE id = ?", [known]).fetchone()
-        if row is None:
+        if (seen := self._find_last_seen(known)) is None:
             return None
-        if now - row[0] > SEEN_SECONDS:
+        if now - seen > SEEN_SECONDS:
             with suppress(WorkspaceError), write(self._path) as connection:
                 connection.execute("UPDATE workspaces SET seen = ? WHERE id = ?", [now, known])
         return Workspace(known, known == self._this_computer)
@@ -122,7 +120,7 @@ class WorkspaceStore:
         """
         if owner == workspace.id:
             return True
-        return workspace.is_this_computer and owner not in self.list_others(workspace)
+        return workspace.is_this_computer and self._find_last_seen(owner) is None
 
     def list_others(self, workspace: Workspace) -> frozenset[str]:
         """Return the ids of all other workspaces."""
@@ -215,6 +213,13 @@ class WorkspaceStore:
             yield frozenset(row[0] for row in connection.execute("SELECT data_id FROM holdings"))
 
     # ------------------------------------------------------------------ The database
+
+    def _find_last_seen(self, workspace_id: str) -> float | None:
+        """When a workspace was last seen, in seconds since 1970; None if there is none."""
+        query = "SELECT seen FROM workspaces WHERE id = ?"
+        with connect(self._path) as connection:
+            row = connection.execute(query, [workspace_id]).fetchone()
+        return row and row[0]
 
     def _add(self, workspace_id: str) -> None:
         now = time.time()

@@ -1,15 +1,18 @@
 """The board of a class: a row for each student, live, and the spread of what came out."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.parts.class_room.invitation import show_qr_code
-from pages.parts.runs.runs_table import STATE_NAMES
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, hint_at_more_columns, show_errors, show_figure
 from pages.shared.presenting import fit_table
 from pages.shared.result_words import describe_interval
+from pages.shared.run_states import name_state
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.languages import _
 from transfer_core.runs import RunState, move_to_front
@@ -23,6 +26,9 @@ from transfer_core.workspaces import (
     select_results,
     write_results_csv,
 )
+
+if TYPE_CHECKING:
+    from transfer_core.runs import RunRecord
 
 REDRAW_SECONDS = 2.5
 
@@ -106,7 +112,7 @@ def _make_row(class_: Class, row: BoardRow) -> dict:
         "student": _name(class_, row),
         "data": run and run.data_name,
         "case": record and record.config.strategy.textbook_case,
-        "now": record and _(STATE_NAMES[record.state.value]),
+        "now": record and name_state(record),
         "live": run and run.live_accuracy and 100 * run.live_accuracy,
         "guess": None if run is None or run.guess is None else 100 * run.guess,
         "told": describe_interval(told.low, told.high) if has_interval else None,
@@ -122,6 +128,19 @@ def write_csv(class_: Class) -> str:
 
 def _name(class_: Class, each: BoardRow | ClassRun) -> str:
     return name_student(each, hidden=class_.names_hidden, word=_("Student"))
+
+
+def name_run_owner(class_: Class, record: RunRecord, run: ClassRun | None) -> str:
+    """Name whose run this is as the board does; strangers to the class stay without a name.
+
+    Args:
+        class_: The class.
+        record: Any run of this server.
+        run: The same run, if it is of the class.
+    """
+    if run:
+        return _name(class_, run)
+    return _("You") if session.is_own_run(record) else _("Somebody else")
 
 
 def _offer_actions(class_: Class, run: ClassRun) -> None:

@@ -57,7 +57,9 @@ def show_handed_out(class_: Class) -> None:
 
 def _choose() -> tuple[str, str, str]:
     """Let the data set, the network and the way be chosen."""
-    own = {each.id: each.name for each in session.get_belongings().list_data_sets()}
+    known = {(sample.title, sample.count) for sample in SAMPLES.values()}
+    held = session.get_belongings().list_data_sets()
+    own = {each.id: each.name for each in held if (each.name, each.images) not in known}
     samples = {f"sample:{name}": _(sample.title) for name, sample in SAMPLES.items()}
     present = [each for each in networks.list_networks() if has_weights(each)]
     titles = {USUAL: _("The usual one")} | {each.name: each.title for each in present}

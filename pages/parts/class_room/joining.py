@@ -26,6 +26,8 @@ def show_join_card() -> None:
     if asked:
         belongings = session.get_belongings()
         with show_errors():
-            open_classes(belongings.home).join(belongings.workspace, code, nickname)
+            open_classes(belongings.home).join(
+                belongings.workspace, code, nickname, st.context.ip_address
+            )
         session.write_to_url("class", None)
         st.rerun()

@@ -15,11 +15,12 @@ from pages.parts.class_room.board import (
     watch_board,
     write_csv,
 )
+from pages.parts.class_room.capacity import watch_capacity
 from pages.parts.class_room.handing_out import offer_handing_out, show_handed_out
 from pages.parts.class_room.invitation import show_invitation, show_qr_code
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
-from transfer_core.languages import _
+from transfer_core.languages import N_, _
 from transfer_core.workspaces import (
     DAYS_KEPT,
     MAX_DAYS_KEPT,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transfer_core.workspaces import Class
+
+VIEWS = {"students": N_("Board"), "capacity": N_("Capacity")}
 
 
 def show_teaching(taught: Sequence[Class]) -> None:
@@ -64,7 +67,23 @@ def _show_open_class(class_: Class) -> None:
         _offer_closing(class_)
     show_invitation(class_)
     show_handed_out(class_)
-    watch_board(class_.id)
+    if _choose_view() == "capacity":
+        watch_capacity(class_.id)
+    else:
+        watch_board(class_.id)
+
+
+def _choose_view() -> str:
+    """Let the board or the capacity be chosen; the address keeps it."""
+    session.keep_in_url("class_view", "students", VIEWS)
+    return st.segmented_control(
+        _("What to see"),
+        list(VIEWS),
+        required=True,
+        format_func=lambda name: _(VIEWS[name]),
+        key="class_view",
+        label_visibility="collapsed",
+    )
 
 
 def _offer_hiding(class_: Class) -> None:
@@ -126,7 +145,9 @@ def _show_closed_class(class_: Class) -> None:
             own = open_classes(belongings.home).get_taught(belongings.workspace, class_.id)
             delete_class(belongings.home, caches.get_engine(), own)
         st.rerun()
-    if has_run_going_on(class_):
+    if _choose_view() == "capacity":
+        watch_capacity(class_.id)
+    elif has_run_going_on(class_):
         watch_board(class_.id)
     else:
         show_board(class_)
@@ -155,7 +176,7 @@ def offer_opening() -> None:
     if asked:
         belongings = session.get_belongings()
         with show_errors():
-            check_password(belongings.workspace, password)
+            check_password(belongings.workspace, password, st.context.ip_address)
             open_classes(belongings.home).open(belongings.workspace, name, int(days))
         st.rerun()
 

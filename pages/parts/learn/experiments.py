@@ -12,12 +12,12 @@ from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.live_pace import draw_again
 from pages.shared.progress import show_progress
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.cases import Strategy
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import RunError
 from transfer_core.languages import _
-from transfer_core.runs import ACTIVE_STATES, RunRecord
+from transfer_core.runs import ACTIVE_STATES, RunRecord, find_last_event
 from transfer_core.training import EpochEnded
 
 FIRST_GUESS = 50  # percent
@@ -102,11 +102,11 @@ def watch(runs: list[str], key: str) -> None:
     if records is None or all(record.state.is_final for record in records):
         st.rerun()
     for record in records:
-        epoch = caches.read_latest(record).get(EpochEnded)
+        epoch = find_last_event(caches.read_events(record), EpochEnded)
         epochs = record.config.strategy.optimiser.epochs
         share = 1.0 if record.state.is_final else epoch.epoch / epochs if epoch else 0.0
         title = escape_markdown(describe_option(record.config.strategy))
-        state = _(STATE_LABELS[record.state][1])
+        state = describe_state(record)[1]
         st.progress(min(1.0, share), text=_("{title}: {state}", title=title, state=state))
     if others := find_runs_before(records):
         show_wait(others)

@@ -25,7 +25,7 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
         show_expectation(record)
         _offer_trying(record)
     with right, show_errors():
-        show_run_network(record)
+        show_run_network(record, caches.read_events(record))
     show_if_head_was_kept(record)
     show_if_below_case_one(record)
     for warning in caches.describe_repairs(record.config.data_id):

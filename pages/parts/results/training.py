@@ -43,7 +43,7 @@ def show_training(record: RunRecord) -> None:
     if left_out:
         st.caption(left_out)
     st.subheader(_("Learning curves of the whole run"), anchor=False)
-    show_curves(record)
+    show_curves(record, events)
 
 
 def _describe_leaks(record: RunRecord) -> str:

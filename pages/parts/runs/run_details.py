@@ -7,7 +7,7 @@ import streamlit as st
 from pages.parts.runs.deletion import offer_deletion
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.errors import NetworkError
 from transfer_core.languages import _
 from transfer_core.runs import (
@@ -18,7 +18,7 @@ from transfer_core.runs import (
     update_run,
 )
 from transfer_core.training import RunConfig, RuntimeChosen
-from transfer_core.workspaces import check_space
+from transfer_core.workspaces import check_room_for_run
 
 
 def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
@@ -28,10 +28,10 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
         record: The run.
         tags: The tags of all runs, to choose from.
     """
-    icon, words = STATE_LABELS[record.state]
+    icon, words = describe_state(record)
     with st.container(border=True):
         st.subheader(escape_markdown(record.name), anchor=False)
-        st.markdown(f"{icon} {_(words)}{_format_accuracy(record)}")
+        st.markdown(f"{icon} {words}{_format_accuracy(record)}")
         st.caption(_describe_settings(record.config))
         events = caches.get_run_log(record.id).events()
         if runtime := find_last_event(events, RuntimeChosen):
@@ -74,7 +74,7 @@ def _repeat(record: RunRecord) -> None:
 
     work = session.get_journey()
     with show_errors():
-        check_space(session.get_belongings())
+        check_room_for_run(session.get_belongings(), record.config.source())
         caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
         run_id = repeat_run(
             caches.get_engine(),

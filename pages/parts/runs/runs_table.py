@@ -9,20 +9,11 @@ from pages.shared import session
 from pages.shared.layout import format_duration, hint_at_more_columns
 from pages.shared.presenting import fit_table
 from pages.shared.result_words import describe_interval
+from pages.shared.run_states import STATE_NAMES, name_state
 from transfer_core.cases import TransferCase
-from transfer_core.languages import N_, _
+from transfer_core.languages import _
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
 
-STATE_NAMES = {  # in the table, of runs that are not over too
-    "queued": N_("queued"),
-    "preparing": N_("preparing"),
-    "training": N_("training"),
-    "stopping": N_("stopping"),
-    "stopped": N_("stopped"),
-    "finished": N_("finished"),
-    "failed": N_("failed"),
-    "interrupted": N_("interrupted"),
-}
 MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
 
 
@@ -73,7 +64,7 @@ def _choose_filters(
                 _("In these states"),
                 "states",
                 [state.value for state in RunState],
-                _name_state,
+                lambda each: _(STATE_NAMES[each]),
             ),
             _choose_several(
                 fourth,
@@ -158,7 +149,7 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     result, config = record.result, record.config
     return {
         "run": record.name,
-        "state": _("imported") if record.is_imported else _name_state(record.state.value),
+        "state": _("imported") if record.is_imported else name_state(record),
         "test accuracy (%)": 100 * result.accuracy if result else None,
         "95 % interval": describe_interval(result.low, result.high) if result else "",
         "case": config.strategy.textbook_case,  # none beyond the textbook
@@ -169,7 +160,3 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
         "took": "" if record.seconds is None else format_duration(record.seconds),
         "notes": record.notes,
     }
-
-
-def _name_state(state: str) -> str:
-    return _(STATE_NAMES[state])

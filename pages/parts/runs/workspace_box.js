@@ -2,5 +2,5 @@
 export default function () {
   for (const name of Object.keys(localStorage))
     if (name.startsWith("transfer-lab-")) localStorage.removeItem(name)
-  window.location.replace(new URL("./", document.baseURI))
+  window.location.replace(new URL("./?cleared=yes", document.baseURI))
 }

@@ -8,6 +8,8 @@ from pages.shared import caches, session
 from pages.shared.layout import show_errors
 from transfer_core.languages import _
 
+CLEARED = "cleared"  # part of the address; workspace_box.js writes it
+
 _RELOAD = st.components.v2.component(
     "transfer_lab_reload",
     html="<span></span>",
@@ -35,12 +37,22 @@ def show_workspace_box() -> None:
         _clear()
 
 
+def say_if_cleared() -> None:
+    """Say so on the page that the browser loads afterwards."""
+    if session.take_request(CLEARED):
+        _say_cleared()
+
+
+def _say_cleared() -> None:
+    st.success(_("Everything is deleted."), icon=":material/check:")
+
+
 def _clear() -> None:
     from transfer_core.workspaces import clear_workspace
 
     with show_errors(), st.spinner(_("Deleting")):
         clear_workspace(session.get_belongings(), caches.get_engine())
     st.session_state.clear()
-    st.success(_("Everything is deleted."), icon=":material/check:")
+    _say_cleared()
     _RELOAD(key="workspace_reload")  # the next page comes with the cookie of a new workspace
     st.stop()

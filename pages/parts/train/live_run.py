@@ -12,7 +12,7 @@ from pages.shared.sharing import show_shared_note
 from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
 from transfer_core.languages import _
-from transfer_core.runs import RunRecord, RunState
+from transfer_core.runs import EventLog, RunRecord, RunState, find_last_event
 from transfer_core.training import EpochEnded, StageChange, Started
 
 
@@ -23,11 +23,12 @@ def show_run(run_id: str) -> RunRecord:
     st.subheader(escape_markdown(record.name), anchor=False)
     show_shared_note(record)
     if record.state.is_final:
-        show_end(record)
-        _draw(record)
+        events = caches.read_events(record)
+        show_end(record, events)
+        _draw(record, events)
         if record.result and session.is_own_run(record):
             show_if_below_case_one(record)
-        show_epochs(record)
+        show_epochs(events)
     else:
         _watch(run_id)
     _describe_run(record)
@@ -38,34 +39,35 @@ def show_run(run_id: str) -> RunRecord:
 def _watch(run_id: str) -> None:
     draw_again()
     with show_errors():
-        record = session.find_run(run_id)
+        belongings = session.get_belongings()
+        record = belongings.get_run(run_id)
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
+    events = caches.read_events(record)
     bar, stop = st.columns([3, 1], vertical_alignment="bottom")
     with bar:
-        show_progress_of_run(record)
+        show_progress_of_run(record, events)
     label, icon = _("Stop and keep what was learned"), "stop"
     if record.state is RunState.queued:  # nothing was learned yet, or it stays as it is
         label, icon = _("Take it back"), "undo"
-    if session.is_own_run(record) and stop.button(
+    if belongings.is_own_run(record) and stop.button(
         label, icon=f":material/{icon}:", key="train_stop"
     ):
-        caches.get_engine().stop(session.own_run(run_id))
-    _draw(record)
+        caches.get_engine().stop(belongings.own_run(run_id))
+    _draw(record, events)
 
 
-def _draw(record: RunRecord) -> None:
+def _draw(record: RunRecord, events: EventLog) -> None:
     """Draw the network, the curves and the numbers, as far as the run has come."""
     with show_errors():
-        show_run_network(record, play=not record.state.is_final)
-    latest = caches.read_latest(record)
-    if Started not in latest:
+        show_run_network(record, events, play=not record.state.is_final)
+    if not find_last_event(events, Started):
         if not record.state.is_final:
             st.caption(_("The curves begin with the first step."))
         return
-    show_curves(record)
-    show_numbers(record)
-    epoch = latest.get(EpochEnded)
+    show_curves(record, events)
+    show_numbers(record, events)
+    epoch = find_last_event(events, EpochEnded)
     if epoch and not record.state.is_final:
         rows = [f"- {change.stage}: {_describe_change(change)}" for change in epoch.changes]
         with st.expander(_("How far each layer has moved since the start")):

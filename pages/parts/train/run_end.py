@@ -7,7 +7,7 @@ from pages.shared import caches, session
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
 from transfer_core.figures import tabulate_epochs
 from transfer_core.languages import N_, _, ngettext
-from transfer_core.runs import RunRecord, translate_record_text
+from transfer_core.runs import EventLog, RunRecord, find_last_event, translate_record_text
 from transfer_core.training import Ended, describe_early_stop
 
 END_REASON_LABELS = {
@@ -18,7 +18,7 @@ END_REASON_LABELS = {
 }
 
 
-def show_end(record: RunRecord) -> None:
+def show_end(record: RunRecord, events: EventLog) -> None:
     """Say why a run ended, and lead on to its result."""
     if record.error:
         error = record.error
@@ -27,8 +27,8 @@ def show_end(record: RunRecord) -> None:
         _offer_resume(record)
     words, on = st.columns([3, 1], vertical_alignment="bottom")
     with words:
-        show_progress_of_run(record)
-        if ended := caches.read_latest(record).get(Ended):
+        show_progress_of_run(record, events)
+        if ended := find_last_event(events, Ended):
             _explain_end(record, ended)
     if record.result:
         with on:
@@ -54,9 +54,9 @@ def _explain_end(record: RunRecord, ended: Ended) -> None:
     st.markdown(words, help=why)
 
 
-def show_epochs(record: RunRecord) -> None:
+def show_epochs(events: EventLog) -> None:
     """Draw the measurements of all epochs as a table, folded."""
-    if table := tabulate_epochs(caches.read_events(record)):
+    if table := tabulate_epochs(events):
         with st.expander(_("All epochs as a table")):
             st.dataframe(table, hide_index=True, width="stretch")
 

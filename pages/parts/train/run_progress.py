@@ -1,27 +1,34 @@
 """Progress of a run: its state, a progress bar, and below the curves four numbers."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.shared import caches
 from pages.shared.layout import format_duration
-from pages.shared.run_states import STATE_LABELS
+from pages.shared.run_states import describe_state
 from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
-from transfer_core.runs import RunRecord, translate_record_text
+from transfer_core.runs import (
+    EventLog,
+    RunRecord,
+    find_last_event,
+    measure_progress,
+    translate_record_text,
+)
 from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Started, Stepped
 
 
-def show_progress_of_run(record: RunRecord) -> None:
+def show_progress_of_run(record: RunRecord, events: EventLog) -> None:
     """Draw the state and the progress bar of a run."""
-    share, words = _describe_progress(record)
-    st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
+    share, words = _describe_progress(record, events)
+    st.progress(share, text=f"{describe_state(record)[0]} {words}")
 
 
-def show_numbers(record: RunRecord) -> None:
+def show_numbers(record: RunRecord, events: EventLog) -> None:
     """Draw the numbers of a run, and how its images are worked through."""
-    latest = caches.read_latest(record)
-    _show_metrics(record)
-    if memory := latest.get(MemoryShort):
+    _show_metrics(record, events)
+    if memory := find_last_event(events, MemoryShort):
         st.caption(
             _(
                 "A whole batch does not fit into memory: {images} images pass through the network "
@@ -29,24 +36,25 @@ def show_numbers(record: RunRecord) -> None:
                 images=memory.images,
             )
         )
-    if runtime := latest.get(RuntimeChosen):
+    if runtime := find_last_event(events, RuntimeChosen):
         st.caption(
             _("Before training, each image went through the network once; its features were kept."),
             help=runtime.describe(),
         )
 
 
-def _describe_progress(record: RunRecord) -> tuple[float, str]:
+def _describe_progress(record: RunRecord, events: EventLog) -> tuple[float, str]:
     """Return the completed share of the run, in [0, 1], and its current step in words."""
-    latest, words = caches.read_latest(record), _(STATE_LABELS[record.state][1])
+    words, work = describe_state(record)[1], find_last_event(events, Preparing)
+    share = measure_progress(record.state, partial(find_last_event, events))
     match record.state:
         case "queued":
             return 0.0, _describe_wait(record.id, _describe_interruption(record) or words)
-        case "preparing" if (work := latest.get(Preparing)) and work.total == 1:
-            return work.done, translate_record_text(work.what)
-        case "preparing" if work := latest.get(Preparing):
+        case "preparing" if work and work.total == 1:
+            return share, translate_record_text(work.what)
+        case "preparing" if work:
             what = translate_record_text(work.what)
-            return work.done / work.total, _(
+            return share, _(
                 "{what}: {done:,} of {total:,}", what=what, done=work.done, total=work.total
             )
         case "finished":
@@ -57,8 +65,7 @@ def _describe_progress(record: RunRecord) -> tuple[float, str]:
                 if record.result
                 else _("Stopped before it began")
             )
-    started, step = latest.get(Started), latest.get(Stepped)
-    return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
+    return share, words
 
 
 def _describe_interruption(record: RunRecord) -> str:
@@ -91,24 +98,22 @@ def _format_epoch(record: RunRecord, step: Stepped | None) -> str:
     return str(int(step.epoch)) if record.state.is_final else _("{epoch:.1f}", epoch=step.epoch)
 
 
-def _show_metrics(record: RunRecord) -> None:
-    latest = caches.read_latest(record)
-    started = latest.get(Started)
-    step = latest.get(Stepped) if started else None
+def _show_metrics(record: RunRecord, events: EventLog) -> None:
+    started, step = find_last_event(events, Started), find_last_event(events, Stepped)
     epoch = _("Epoch, at most {epochs}", epochs=started.epochs) if started else _("Epoch")
     left = format_duration(step.seconds_left) if step and not record.state.is_final else "–"
-    figures = st.columns(4)
-    figures[0].metric(epoch, _format_epoch(record, step))
     images = _("{n:,}", n=started.train_images) if started else "–"
-    figures[1].metric(_("Training images"), images)
     label, about = _name_speed(record)
     speed = _("{n:,.0f}", n=step.images_per_second) if step else "–"
-    figures[2].metric(label, speed, help=about)
-    figures[3].metric(
-        _("Time left, about"),
-        left,
-        help=_("Until the last epoch; early stopping may end it sooner."),
-    )
+    with st.container(horizontal=True):  # fewer messages than columns
+        st.metric(epoch, _format_epoch(record, step))
+        st.metric(_("Training images"), images)
+        st.metric(label, speed, help=about)
+        st.metric(
+            _("Time left, about"),
+            left,
+            help=_("Until the last epoch; early stopping may end it sooner."),
+        )
 
 
 def _name_speed(record: RunRecord) -> tuple[str, str]:

@@ -34,6 +34,7 @@ class RunSettings:
     strategy: Strategy
     seed: int
     compiled: bool = False
+    devices: int = 1  # GPUs that share each step
 
     @property
     def input_size(self) -> int:
@@ -56,7 +57,7 @@ class SubmittedForm:
 
 
 def show_settings_form(
-    defaults: RunSettings, hints: dict[str, str], *, key: str, on_gpu: bool
+    defaults: RunSettings, hints: dict[str, str], *, key: str, on_gpu: bool, max_devices: int
 ) -> SubmittedForm:
     """Draw the Start button, and every setting in an expander below it.
 
@@ -65,6 +66,7 @@ def show_settings_form(
         hints: Further help for some settings, by name.
         key: Prefix of the widgets' keys; another key shows the defaults again.
         on_gpu: Whether to offer the settings for a GPU.
+        max_devices: That a run may have; one is not asked for.
     """
     # Enter in a field would click the first button, which starts the run.
     with st.form("train_form", enter_to_submit=False):
@@ -79,7 +81,7 @@ def show_settings_form(
                     "leave them as they are: they suit this way to train."
                 )
             )
-            settings = _draw_settings(defaults, hints, key, on_gpu)
+            settings = _draw_settings(defaults, hints, key, on_gpu, max_devices)
             if st.form_submit_button(
                 _("Update code and time"), icon=":material/refresh:", key="train_update"
             ):
@@ -88,7 +90,7 @@ def show_settings_form(
 
 
 def _draw_settings(
-    defaults: RunSettings, hints: dict[str, str], key: str, on_gpu: bool
+    defaults: RunSettings, hints: dict[str, str], key: str, on_gpu: bool, max_devices: int
 ) -> RunSettings:
     columns, values = cycle(st.columns(3)), {}
     for field in NUMBER_FIELDS:
@@ -96,6 +98,10 @@ def _draw_settings(
             values[field.name] = _draw_setting(field, defaults, hints, key)
     with next(columns):
         size = _draw_input_size(defaults.source, key)
+    devices = 1
+    if max_devices > 1:
+        with next(columns):
+            devices = _draw_devices(min(defaults.devices, max_devices), max_devices, key)
     for field in SWITCH_FIELDS:
         if on_gpu or field.name != "compiled":
             values[field.name] = _draw_setting(field, defaults, hints, key)
@@ -105,6 +111,7 @@ def _draw_settings(
         _apply_values(defaults.strategy, values),
         values["seed"],
         compiled,
+        devices,
     )
 
 
@@ -159,4 +166,19 @@ def _draw_input_size(source: SourceNetwork, key: str) -> int:
         key=f"{key}_size_{source.input_size}",
         disabled=len(sizes) == 1,
         help=" ".join([_(SIZE_FIELD.setting.help), *only]),
+    )
+
+
+def _draw_devices(default: int, most: int, key: str) -> int:
+    return st.number_input(
+        _("GPUs that share the work"),
+        1,
+        most,
+        default,
+        key=f"{key}_devices_{default}",
+        help=_(
+            "Each GPU works on an equal part of the images, and they train one network together. "
+            "The result is as good as with one GPU. It can save time with large networks and large "
+            "batches; with small ones the GPUs mostly wait for each other."
+        ),
     )

@@ -47,6 +47,7 @@ from pages.shared.caches.runs import (
     classify_frame,
     close_engine,
     compare_pair,
+    count_offered_devices,
     forecast_run,
     get_class_board,
     get_engine,
@@ -57,7 +58,6 @@ from pages.shared.caches.runs import (
     load_trained_network,
     predict_image,
     read_events,
-    read_latest,
     recall_forecast,
 )
 
@@ -78,6 +78,7 @@ __all__ = [
     "time_layer_transfer",
     "classify_frame",
     "compare_pair",
+    "count_offered_devices",
     "describe_layers",
     "describe_near_copies",
     "describe_repairs",
@@ -106,7 +107,6 @@ __all__ = [
     "predict_image",
     "rank_networks",
     "read_events",
-    "read_latest",
     "recall_forecast",
     "render_contact_sheet",
     "render_sample_picture",

@@ -9,11 +9,9 @@ import streamlit as st
 
 from pages.shared.caches.data_sets import load_data_set
 from transfer_core.errors import BusyError
-from transfer_core.system import get_home
+from transfer_core.system import choose_device, get_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from transfer_core.cases import Strategy
     from transfer_core.inspection import (
         OutOfDistributionDetector,
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
         TrainedNetwork,
     )
     from transfer_core.networks import SourceNetwork
-    from transfer_core.runs import Engine, RunEvent, RunLog, RunRecord
+    from transfer_core.runs import Engine, EventLog, RunLog, RunRecord
     from transfer_core.system import Progress
     from transfer_core.timing import Forecast
     from transfer_core.workspaces import ClassBoard
@@ -45,6 +43,12 @@ def get_engine() -> Engine:
     return start_engine(get_home(), executor=os.environ.get(EXECUTOR_VARIABLE, "process"))
 
 
+def count_offered_devices() -> int:
+    """How many GPUs a run may share its work among; parts of a processor are offered to nobody."""
+    engine = get_engine()
+    return 1 if engine.works_here and choose_device() == "cpu" else engine.max_devices
+
+
 def close_engine() -> None:
     """Interrupt the runs of this server, with their checkpoints, if it has an engine."""
     from transfer_core.runs import close_engines
@@ -60,19 +64,10 @@ def get_run_log(run_id: str) -> RunLog:
     return RunLog(get_engine().store, run_id)
 
 
-def read_events(record: RunRecord) -> tuple[RunEvent, ...]:
+def read_events(record: RunRecord) -> EventLog:
     """What a run has reported; while it goes on, all who watch it share a read for a moment."""
     max_age = 0.0 if record.state.is_final else SHARED_SECONDS
     return get_run_log(record.id).events(max_age)
-
-
-def read_latest(record: RunRecord) -> Mapping[type, Any]:
-    """The newest event of each kind that a run has reported; see `read_events`."""
-    return get_run_log(record.id).compute_once("latest", _find_latest, read_events(record))
-
-
-def _find_latest(events: Iterable[RunEvent]) -> dict[type, Any]:
-    return {type(entry.event): entry.event for entry in events}
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -10,6 +10,7 @@ from pages.shared.session.address import (
     mark_pages_arranged,
     read_widget_from_url,
     set_widgets,
+    take_request,
     write_to_url,
     write_widget_to_url,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "set_up_another_run",
     "set_widgets",
     "show_new_version",
+    "take_request",
     "write_choices_to_url",
     "write_to_url",
     "write_widget_to_url",

@@ -17,7 +17,10 @@ JOURNEY_KEY = "journey"
 
 def get_journey() -> Journey:
     """This session's choices."""
-    return st.session_state.setdefault(JOURNEY_KEY, Journey())
+    work = st.session_state.get(JOURNEY_KEY)
+    if work is None:  # asked for with every text, so that none is made in vain
+        work = st.session_state[JOURNEY_KEY] = Journey()
+    return work
 
 
 def change(**choices) -> None:

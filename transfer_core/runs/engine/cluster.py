@@ -4,13 +4,19 @@ A job is `runs.cluster_job` with a run's id and attempt: never a text that a per
 reports and how it ended stands in the run's folder, which every computer of the cluster sees.
 """
 
+import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from transfer_core.languages import N_
 from transfer_core.runs.engine.executor import ProcessDied
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Failed
+
+# Jobs do not need them, and clusters store what jobs get.
+SECRETS = {"TRANSFER_TEACHER_PASSWORD", "TRANSFER_RAY_TOKEN"}
+_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
 
 class ClusterError(Exception):
@@ -23,7 +29,14 @@ class Cluster(Protocol):
     name: str  # as in TRANSFER_EXECUTOR
 
     def submit(self, command: Sequence[str], directory: RunDirectory) -> str:
-        """Hand over a job and return its id, by which any process of this computer finds it."""
+        """Hand over a job and return its id, by which any process of this computer finds it.
+
+        Several threads may call it at once, each for another run.
+
+        Args:
+            command: Performs the run; its id and attempt come last.
+            directory: The run's folder.
+        """
 
     def list_jobs(self) -> Collection[str]:
         """Return the jobs of this user that wait or run."""
@@ -34,8 +47,12 @@ class Cluster(Protocol):
         Asked again until the job is over.
         """
 
-    def explain_end(self, job: str) -> ProcessDied:
-        """Say why a job is over although its run is not, and whether another may do better."""
+    def explain_end(self, job: str) -> ProcessDied | None:
+        """Say why a job is over although its run is not, and whether another may do better.
+
+        Returns:
+            None if the cluster gave the job up before it had a place: it is handed over again.
+        """
 
 
 def make_job_death(found: str) -> ProcessDied:
@@ -47,3 +64,10 @@ def make_job_death(found: str) -> ProcessDied:
     problem = N_("The run was interrupted: the job that performed it ended before it did.")
     remedy = N_("Start it again with the same settings.")
     return ProcessDied(Failed(problem, found, remedy), may_retry=True)
+
+
+def make_job_environment() -> dict[str, str]:
+    """Return the server's environment for its jobs: without secrets, with the package's path."""
+    path = os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
+    given = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return given | {"PYTHONPATH": path}

@@ -2,17 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from time import monotonic
 
 from transfer_core.languages import N_
 from transfer_core.runs.engine.cluster import Cluster, ClusterError, make_job_death
-from transfer_core.runs.engine.executor import JobStatus, ProcessDied, ProcessNotStarted
+from transfer_core.runs.engine.executor import JobStatus, ProcessNotStarted
 from transfer_core.runs.engine.restart_words import determine_stopped_outcome
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile, EventTail
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
+from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import Preparing, RunConfig
 
 POLL_SECONDS = 0.2  # between looks at a run's folder
@@ -20,7 +21,6 @@ LOOK_SECONDS = 2.0  # between questions to the cluster, for all jobs together
 PATIENCE_SECONDS = 2.0  # that the result of a job that is over may take to be seen here
 MAX_REFUSALS = 3  # of a job in a row, by a cluster that answers
 SILENCE_SECONDS = 120.0  # without a heartbeat, while the cluster does not answer either
-WAITING_FOR_CLUSTER = N_("Waiting for a place in the cluster")
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,15 +35,24 @@ class ClusterExecutor:
         cluster: Starts the jobs.
         command: Performs a run, given its id and attempt as further arguments.
         capacity: Jobs at a time, waiting ones too; other runs wait in our own queue.
+        max_devices: That may share the steps of a run.
     """
 
     works_here = False
 
-    def __init__(self, cluster: Cluster, command: Sequence[str], capacity: int) -> None:
+    def __init__(
+        self, cluster: Cluster, command: Sequence[str], capacity: int, max_devices: int = 1
+    ) -> None:
         self._cluster, self._command, self.capacity = cluster, tuple(command), capacity
+        self.max_devices = max_devices
         self._jobs: dict[str, _Job] = {}
         self._closing, self._look_now = threading.Event(), threading.Event()
         threading.Thread(target=self._watch, name="watch-cluster", daemon=True).start()
+
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster."""
+        return self._cluster.name
 
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""
@@ -69,12 +78,16 @@ class ClusterExecutor:
             ProcessNotStarted: If the cluster refuses it.
         """
         job = self._jobs[run_id]
+        while (yield from self._perform(job)):
+            job = self._jobs[run_id] = _Job(job.directory)
+
+    def _perform(self, job: "_Job") -> Generator[ReportedEvent, None, bool]:
+        """Return whether the job never had a place, so that the run needs another."""
         job.status = JobStatus.running
         try:
             if job.id is None:
                 yield from self._hand_over(job)
-            if job.id is not None:
-                yield from self._follow(job)
+            return job.id is not None and (yield from self._follow(job))
         finally:
             job.status = JobStatus.over
 
@@ -110,7 +123,7 @@ class ClusterExecutor:
             return False
         return True
 
-    def _follow(self, job: "_Job") -> Iterator[ReportedEvent]:
+    def _follow(self, job: "_Job") -> Generator[ReportedEvent, None, bool]:
         tail, job.heard = EventTail(job.directory.events_file, job.start), monotonic()
         while True:
             is_missed = job.is_missed()  # first, so that a result and events before it are found
@@ -121,23 +134,26 @@ class ClusterExecutor:
                 yield event
             if outcome is not None:
                 job.outcome = outcome
-                return
+                return False
             job.listen()
             if is_missed and job.is_stopped():
                 job.outcome = determine_stopped_outcome(job.directory)
-                return
+                return False
             if is_missed or monotonic() - job.heard > SILENCE_SECONDS:
-                raise self._explain_end(job)
+                self._raise_death(job)
+                return True
             if self._closing.wait(POLL_SECONDS):
-                return
+                return False
 
-    def _explain_end(self, job: "_Job") -> ProcessDied:
+    def _raise_death(self, job: "_Job") -> None:
+        """Raise what ended the job; nothing if it never had a place."""
         try:
             death = self._cluster.explain_end(job.id)
         except ClusterError as error:
             death = make_job_death(str(error)[:200])
-        _LOG.warning("job %s of run %s: %s", job.id, job.directory.id, death.failure.found)
-        return death
+        if death is not None:
+            _LOG.warning("job %s of run %s: %s", job.id, job.directory.id, death.failure.found)
+            raise death
 
     def _watch(self) -> None:
         """Ask the cluster which jobs live, and pass stops on, until the executor closes."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError, StorageError
 from transfer_core.languages import _
+from transfer_core.runs.engine.capacity import Capacity, read_capacity
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.lanes import Lane
@@ -76,6 +77,8 @@ class Engine(RunReader):
         self._resume = resume
         given = isinstance(executor, Executor)
         self._executor = executor if given else ThreadExecutor(executor, len(lanes))
+        self.works_here = self._executor.works_here  # not in a cluster
+        self.max_devices = self._executor.max_devices  # that may share the steps of a run
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
         self._adopted: deque[RunRecord] = deque()
@@ -112,7 +115,12 @@ class Engine(RunReader):
 
     def forecast_wait(self, run_id: str) -> float | None:
         """As for `RunReader`; nobody knows how long a cluster will take."""
-        return super().forecast_wait(run_id) if self._executor.works_here else None
+        return super().forecast_wait(run_id) if self.works_here else None
+
+    def read_capacity(self) -> Capacity:
+        """Return what this engine performs where, and what waits for it."""
+        lanes = [worker.lane for worker in self._workers]
+        return read_capacity(self, self._executor, self._lock.id, lanes)
 
     def resume(self, run_id: str) -> None:
         """Continue an interrupted run from its latest checkpoint; nothing if it is not over.

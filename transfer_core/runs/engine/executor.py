@@ -69,8 +69,16 @@ class Executor(Protocol):
         """Number of runs that it takes at a time."""
 
     @property
+    def max_devices(self) -> int:
+        """Number of devices that may share the steps of a run."""
+
+    @property
     def works_here(self) -> bool:
         """Whether its runs take the time of this computer, and end with this process."""
+
+    @property
+    def cluster(self) -> str | None:
+        """Name of the cluster that performs the runs; None if this computer does."""
 
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""

@@ -34,6 +34,10 @@ class LaneFinder:
         self._lanes: dict[str, Lane] = {}
         self._seconds: dict[str, float | None] = {}
 
+    def list_all(self) -> tuple[Lane | None, ...]:
+        """Return the lanes; None is that of all runs."""
+        return tuple(Lane) if self._has_lanes else (None,)
+
     def find(self, run_id: str, config: RunConfig | str) -> Lane | None:
         """Return the lane of a run, given its configuration, also as the JSON of the store."""
         if not self._has_lanes:

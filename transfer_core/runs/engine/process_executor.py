@@ -31,12 +31,14 @@ class ProcessExecutor:
     Args:
         command: Starts a process that `worker_process.serve_runs` serves.
         capacity: Runs at a time, each in a process of its own.
+        max_devices: That may share the steps of a run.
     """
 
-    works_here = True
+    works_here, cluster = True, None
 
-    def __init__(self, command: Sequence[str], capacity: int = 1) -> None:
+    def __init__(self, command: Sequence[str], capacity: int = 1, max_devices: int = 1) -> None:
         self._command, self.capacity = tuple(command), capacity
+        self.max_devices = max_devices
         self._jobs: dict[str, _Job] = {}
         # An error stands for a process that could not be started ahead.
         self._idle: SimpleQueue[RunProcess | Exception | None] = SimpleQueue()

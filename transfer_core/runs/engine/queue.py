@@ -132,9 +132,13 @@ class RunQueue:
         """Return the runs that start before a run in its lane, by id; None if it does not wait."""
         if run.state is not RunState.queued:
             return None
-        with self._store.connect() as connection:
-            order = self._fetch_order(connection, run.engine, self._lanes.find(run.id, run.config))
+        order = self.list_order(run.engine, self._lanes.find(run.id, run.config))
         return order[: order.index(run.id)] if run.id in order else None
+
+    def list_order(self, engine: str | None, lane: Lane | None) -> tuple[str, ...]:
+        """Return the waiting runs of an engine and lane by id; the first starts next."""
+        with self._store.connect() as connection:
+            return self._fetch_order(connection, engine, lane)
 
     def adopt(self, engine: str) -> int:
         """Take over the waiting runs that belong to no engine; return their number."""

@@ -1,19 +1,28 @@
 """Reads the runs of a data folder, from any process, without performing any."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Self
 
-from transfer_core.runs.engine.lanes import LaneFinder
+from transfer_core.runs.engine.lanes import Lane, LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.events import find_last_event
 from transfer_core.runs.store.records import ACTIVE_STATES, RunEvent, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training import Stepped
 
 POLL_INTERVAL = 0.1  # seconds between reads of a log that is followed
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """A run that waits for its turn."""
+
+    record: RunRecord
+    lane: Lane | None
+    seconds: float | None  # until it is expected to start; None if nobody knows
 
 
 class RunReader:
@@ -70,24 +79,40 @@ class RunReader:
         run = self.store.get(run_id)
         if (before := self._queue.list_before(run)) is None:
             return None
-        lane = self._lanes.find(run.id, run.config)
-        active = [
-            each.id
-            for each in self.store.list(states=ACTIVE_STATES)
-            if each.engine == run.engine and self._lanes.find(each.id, each.config) is lane
-        ]
-        left = [self._forecast_rest(each) for each in active]
+        lane = self.find_lane(run)
+        left = [self._forecast_active(run.engine, lane)]
         left += [self._lanes.forecast(each, self.store.get(each).config) for each in before]
-        return None if None in left else sum(left)
+        return _add_known(left)
 
-    def _forecast_rest(self, run_id: str) -> float | None:
+    def list_queue(self, engine: str | None) -> tuple[QueuedRun, ...]:
+        """Return the runs that wait for an engine, lane by lane in the order of their starts."""
+        waiting = {run.id: run for run in self.store.list(states={RunState.queued})}
+        found = []
+        for lane in self._lanes.list_all():
+            seconds = self._forecast_active(engine, lane)
+            for run_id in self._queue.list_order(engine, lane):
+                if run := waiting.get(run_id):  # else it can be read no more, or began meanwhile
+                    found.append(QueuedRun(run, lane, seconds))
+                    seconds = _add_known([seconds, self._lanes.forecast(run_id, run.config)])
+        return tuple(found)
+
+    def _forecast_active(self, engine: str | None, lane: Lane | None) -> float | None:
+        """Seconds until the active runs of a lane end, one after the other; None if unknown."""
+        runs = self.store.list(states=ACTIVE_STATES)
+        own = (run for run in runs if run.engine == engine)
+        on = (run for run in own if self.find_lane(run) is lane)
+        return _add_known([self._forecast_rest(run) for run in on])
+
+    def _forecast_rest(self, run: RunRecord) -> float | None:
         """Seconds that an active run will still take; None if nobody knows."""
-        step = find_last_event(self.events(run_id), Stepped)
-        if step is not None:
+        if step := self.store.latest(run.id, Stepped).get(Stepped):
             return step.seconds_left
-        run = self.store.get(run_id)
-        seconds = self._lanes.forecast(run_id, run.config)
+        seconds = self._lanes.forecast(run.id, run.config)
         return None if seconds is None else max(0.0, run.started + seconds - time())
+
+    def find_lane(self, run: RunRecord) -> Lane | None:
+        """Return the lane of a run; None if there are none."""
+        return self._lanes.find(run.id, run.config)
 
     def directory(self, run_id: str) -> RunDirectory:
         """Return the directory of a run; RunError if no run has this id."""
@@ -132,3 +157,8 @@ class RunReader:
     def close(self) -> None:
         """Close the database."""
         self.store.close()
+
+
+def _add_known(seconds: Sequence[float | None]) -> float | None:
+    """The sum; None if one of them is."""
+    return None if None in seconds else sum(seconds)

@@ -99,9 +99,10 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
 def restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
     """Append events that are in the run's file but were not yet in the database at the crash."""
     reported = read_event_file(directory.events_file)
+    when = directory.events_file.stat().st_mtime if reported else None
     with store.begin_write() as connection:  # nobody else restores them between count and insert
         check_writable(connection, run.id, run.engine)
-        add_events(connection, run.id, reported[_count_reported(connection, run.id) :])
+        add_events(connection, run.id, reported[_count_reported(connection, run.id) :], when)
 
 
 def count_reported_events(store: RunStore, run_id: str) -> int:

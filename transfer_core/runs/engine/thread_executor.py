@@ -43,10 +43,11 @@ class ThreadExecutor:
         capacity: Runs at a time.
     """
 
-    works_here = True
+    works_here, cluster = True, None
 
     def __init__(self, run_function: RunFunction, capacity: int = 1) -> None:
         self._run_function, self.capacity = run_function, capacity
+        self.max_devices = 1  # the death of another rank would end this whole process
         self._jobs: dict[str, _Job] = {}
         self._closing = threading.Event()
 

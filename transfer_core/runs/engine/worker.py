@@ -32,14 +32,21 @@ from transfer_core.runs.store.attempts import StaleAttempt
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
-from transfer_core.runs.store.records import FINAL_STATES, Failed, Outcome, RunRecord, RunState
+from transfer_core.runs.store.records import (
+    FINAL_STATES,
+    Failed,
+    Outcome,
+    ReportedEvent,
+    RunRecord,
+    RunState,
+)
 from transfer_core.runs.store.store import RunStore
+from transfer_core.runs.stored_texts import WAITING_FOR_TURN, is_waiting
 from transfer_core.system import TrainingTurn, explain_disk_error, mark_training
 from transfer_core.training import Preparing, Started
 
 POLL_INTERVAL = 10.0  # seconds between looks at a queue that nothing was submitted to
 RETRY_INTERVAL = 0.5  # seconds until a failed write of the database is repeated
-WAITING_FOR_TURN = N_("Waiting for another training to end")
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,7 +79,7 @@ class Worker:
         lane: Lane | None = None,
     ) -> None:
         self._store, self._home, self._executor, self._engine = store, home, executor, engine
-        self._queue, self._lane = queue, lane
+        self._queue, self.lane = queue, lane
         self._closing, self._submitted, self._adopted = closing, submitted, adopted
         self._directory: RunDirectory | None = None  # of the active run
         self.unwritten: str | None = None  # run that has ended, which the disk refuses to record
@@ -83,7 +90,7 @@ class Worker:
         while not self._closing.is_set():
             try:
                 with self._submitted:  # held while looking, so that no submission is missed
-                    run = self._take_adopted() or self._queue.claim(self._engine, self._lane)
+                    run = self._take_adopted() or self._queue.claim(self._engine, self.lane)
                     if run is None and not self._closing.is_set():
                         self._submitted.wait(POLL_INTERVAL)
                 is_told = False
@@ -143,6 +150,7 @@ class Worker:
         goes_on = self._executor.status(run.id) is not JobStatus.unknown  # it was adopted
         self._executor.submit(run.config, directory)
         refusal: SQLAlchemyError | None = None  # of the disk, which ends the run
+        state = told = run.state
         try:
             known = count_reported_events(self._store, run.id) if goes_on else 0
             if not goes_on:
@@ -157,9 +165,10 @@ class Worker:
                 closing(self._executor.events(run.id)) as events,
             ):
                 for number, event in enumerate(events):
-                    if isinstance(event, Started):
+                    told = _find_state(event) or told
+                    if told is not state and number + 1 >= known:
                         journal.flush()  # the log keeps the order of events
-                        self._set_training(run)
+                        self._set_active_state(run, state := told)
                     if number >= known:
                         journal.put(event)
                     if refusal := refusal or journal.find_lasting_refusal():
@@ -181,7 +190,7 @@ class Worker:
     @contextmanager
     def _take_turn(self, directory: RunDirectory, journal: EventWriter) -> Iterator[None]:
         """Wait until the experiments that came before have trained; short runs need not."""
-        if self._lane is not Lane.long:
+        if self.lane is not Lane.long:
             yield
             return
         with TrainingTurn() as turn:
@@ -229,11 +238,11 @@ class Worker:
         if self._store.read(run.id).state is RunState.stopping:
             directory.request_stop()
 
-    def _set_training(self, run: RunRecord) -> None:
+    def _set_active_state(self, run: RunRecord, state: RunState) -> None:
         self._store.set_state(
             run.id,
-            RunState.training,
-            expected_states={RunState.preparing},
+            state,
+            expected_states={RunState.preparing, RunState.training},
             expected_engine=self._engine,
         )
 
@@ -248,6 +257,13 @@ class Worker:
         except RunError:
             _LOG.exception("run %s is no longer in the store", run.id)
         return True
+
+
+def _find_state(event: ReportedEvent) -> RunState | None:
+    """Return the state that begins with an event; a run that lost its place waits for another."""
+    if isinstance(event, Started):
+        return RunState.training
+    return RunState.preparing if is_waiting(event) else None
 
 
 def _give_up(failure: Failed, directory: RunDirectory) -> Outcome:

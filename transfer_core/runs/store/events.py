@@ -32,9 +32,14 @@ EVENT_TYPES: dict[str, type] = {  # by the kind that the store and the command l
 _KINDS = {event_type: kind for kind, event_type in EVENT_TYPES.items()}
 
 
+def name_kind(event_type: type) -> str:
+    """Return what the store calls a type of events."""
+    return _KINDS[event_type]
+
+
 def encode_event(event: LoggedEvent) -> tuple[str, dict[str, Any]]:
     """Return the kind and the values of an event, JSON only; see `encode_values`."""
-    return _KINDS[type(event)], encode_values(event)
+    return name_kind(type(event)), encode_values(event)
 
 
 def encode_values(value: Any) -> Any:
@@ -121,21 +126,53 @@ def _replace_non_finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+class EventLog(tuple[RunEvent, ...]):
+    """The log of a run, oldest first, in which each event is sorted by its type once.
+
+    A run that is watched is read several times a second, and may have reported ten thousands of
+    events.
+    """
+
+    def __init__(self, _entries: Iterable[RunEvent] = ()) -> None:
+        self._selected: dict[type, list] = {}
+
+    def extend(self, news: Iterable[RunEvent]) -> "EventLog":
+        """Return the log with further events; what was selected so far is kept."""
+        longer = EventLog((*self, *news))
+        for event_type, selected in tuple(self._selected.items()):  # readers may add to it
+            longer._selected[event_type] = _add_selected([*selected], news, event_type)
+        return longer
+
+    def select(self, event_type: type[T]) -> list[T]:
+        """Return the events of one type; see `select_events`. Not to be changed."""
+        if event_type not in self._selected:
+            self._selected[event_type] = _add_selected([], self, event_type)
+        return self._selected[event_type]
+
+
 def select_events(log: Iterable[RunEvent], event_type: type[T]) -> list[T]:
     """Return the events of one type, oldest first.
 
     A resumed run trains the steps after its checkpoint again. Of steps and epochs only the
     last account is returned: an event takes the place of those at its step and beyond.
     """
-    selected: list[T] = []
-    for event in (entry.event for entry in log if isinstance(entry.event, event_type)):
-        if isinstance(event, Stepped | EpochEnded):
-            while selected and selected[-1].step >= event.step:
-                selected.pop()
-        selected.append(event)
-    return selected
+    if isinstance(log, EventLog):
+        return [*log.select(event_type)]
+    return _add_selected([], log, event_type)
 
 
 def find_last_event(log: Sequence[RunEvent], event_type: type[T]) -> T | None:
     """Return the newest event of one type; None if the log has none."""
+    if isinstance(log, EventLog):
+        return next(reversed(log.select(event_type)), None)
     return next((e.event for e in reversed(log) if isinstance(e.event, event_type)), None)
+
+
+def _add_selected(selected: list[T], log: Iterable[RunEvent], event_type: type[T]) -> list[T]:
+    """Add the events of one type to the list and return it; see `select_events`."""
+    is_replaced = event_type in (Stepped, EpochEnded)
+    for event in (entry.event for entry in log if isinstance(entry.event, event_type)):
+        while is_replaced and selected and selected[-1].step >= event.step:
+            selected.pop()
+        selected.append(event)
+    return selected

@@ -7,7 +7,7 @@ from math import inf
 from time import monotonic
 from typing import Any
 
-from transfer_core.runs.store.records import RunEvent
+from transfer_core.runs.store.events import EventLog
 from transfer_core.runs.store.store import RunStore
 
 
@@ -31,11 +31,11 @@ class RunLog:
     def __init__(self, store: RunStore, run_id: str) -> None:
         self._store, self._run_id = store, run_id
         self._reading, self._computing = threading.Lock(), threading.Lock()
-        self._events: tuple[RunEvent, ...] = ()
+        self._events = EventLog()
         self._read = -inf  # seconds of the monotonic clock
         self._kept: dict[Hashable, _Kept] = {}
 
-    def events(self, max_age: float = 0.0) -> tuple[RunEvent, ...]:
+    def events(self, max_age: float = 0.0) -> EventLog:
         """Return everything reported so far, oldest first; RunError if no run has this id.
 
         Args:
@@ -44,15 +44,16 @@ class RunLog:
         with self._reading:
             if not monotonic() - self._read < max_age:
                 after = self._events[-1].sequence if self._events else 0
-                self._events += self._store.events(self._run_id, after)
+                if news := self._store.events(self._run_id, after):
+                    self._events = self._events.extend(news)
                 self._read = monotonic()
             return self._events
 
     def compute_once(
         self,
         key: Hashable,
-        compute: Callable[[tuple[RunEvent, ...]], Any],
-        events: tuple[RunEvent, ...],
+        compute: Callable[[EventLog], Any],
+        events: EventLog,
         max_age: float = 0.0,
     ) -> Any:
         """Compute something from the events once for many readers, anew when there are more.

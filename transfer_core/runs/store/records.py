@@ -164,3 +164,12 @@ def make_deleted_run_error(run_id: str) -> RunError:
 def make_run_error(failure: Failed) -> RunError:
     """Make the error that says what a stored failure says."""
     return RunError(failure.problem, found=failure.found, remedy=failure.remedy)
+
+
+def require_usable(record: RunRecord | UnreadableRun) -> RunRecord:
+    """Return the record; raise RunError if it was deleted or cannot be read."""
+    if isinstance(record, UnreadableRun):
+        raise make_run_error(record.problem)
+    if record.deleted is not None:
+        raise make_deleted_run_error(record.id)
+    return record

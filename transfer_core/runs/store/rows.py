@@ -30,12 +30,24 @@ RECORD_COLUMNS = [RUNS.c[name] for name in RunRecord.__dataclass_fields__]
 _UNREADABLE_FIELDS = [name for name in UnreadableRun.__dataclass_fields__ if name != "problem"]
 
 
-def add_events(connection: sa.Connection, run_id: str, events: Iterable[LoggedEvent]) -> None:
-    """Add events inside a transaction that holds the write lock."""
+def add_events(
+    connection: sa.Connection,
+    run_id: str,
+    events: Iterable[LoggedEvent],
+    when: float | None = None,
+) -> None:
+    """Add events inside a transaction that holds the write lock.
+
+    Args:
+        connection: Of the transaction.
+        run_id: The run.
+        events: Oldest first.
+        when: They were reported, in seconds since 1970; None is now.
+    """
     last = sa.select(sa.func.coalesce(sa.func.max(EVENTS.c.sequence), 0)).where(
         EVENTS.c.run == run_id
     )
-    first, now = connection.execute(last).scalar_one() + 1, time.time()
+    first, now = connection.execute(last).scalar_one() + 1, when or time.time()
     rows = [
         {
             "run": run_id,

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.runs.store.config_json import to_json
-from transfer_core.runs.store.events import encode_values, parse_event
+from transfer_core.runs.store.events import encode_values, name_kind, parse_event
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import (
     FINAL_STATES,
@@ -22,9 +22,8 @@ from transfer_core.runs.store.records import (
     StateChanged,
     UnreadableRun,
     generate_id,
-    make_deleted_run_error,
-    make_run_error,
     make_unknown_run_error,
+    require_usable,
     validate_run_id,
 )
 from transfer_core.runs.store.rows import (
@@ -115,12 +114,7 @@ class RunStore:
         Raises:
             RunError: If no run has this id, or it was deleted or cannot be read.
         """
-        record = self.read(run_id)
-        if isinstance(record, UnreadableRun):
-            raise make_run_error(record.problem)
-        if record.deleted is not None:
-            raise make_deleted_run_error(run_id)
-        return record
+        return require_usable(self.read(run_id))
 
     def read(self, run_id: str) -> RunRecord | UnreadableRun:
         """Return one run, also if it was deleted or cannot be read.
@@ -189,6 +183,19 @@ class RunStore:
                 check_exists(connection, run_id)  # no news of a run, or no such run?
         decoded = ((row, parse_event(row.kind, row[3])) for row in rows)
         return tuple(RunEvent(row.sequence, row.time, event) for row, event in decoded if event)
+
+    def latest(self, run_id: str, *event_types: type) -> dict[type, LoggedEvent]:
+        """Return the newest event of each type, of those that a run has reported."""
+        wanted = sa.select(EVENTS.c["values"]).where(EVENTS.c.run == run_id)
+        newest = wanted.order_by(EVENTS.c.sequence.desc()).limit(1)
+        found = {}
+        with self.connect() as connection:
+            for each in event_types:
+                kind = name_kind(each)
+                text = connection.execute(newest.where(EVENTS.c.kind == kind)).scalar()
+                if text and (event := parse_event(kind, text)):
+                    found[each] = event
+        return found
 
     def append(
         self, run_id: str, events: Iterable[LoggedEvent], *, engine: str | None = None

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,10 @@ from transfer_core.runs import (
     RunStore,
     UnreadableRun,
     find_last_event,
+    list_occupations,
     list_run_heads,
     make_unknown_run_error,
+    sum_device_seconds,
 )
 from transfer_core.training import EpochEnded
 from transfer_core.workspaces.belongings import Belongings
@@ -36,6 +39,7 @@ class ClassRun:
     data_name: str
     live_accuracy: float | None  # on the validation images, while it trains
     guess: float | None  # of the student, for the task of the run, before the run
+    device_seconds: float  # that it kept devices busy until now, all attempts; see `runs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class ClassBoard:
         self._home, self._store, self._lock = home, RunStore(home), Lock()
         self._records: dict[str, RunRecord | UnreadableRun] = {}
         self._logs: dict[str, RunLog] = {}
+        self._device_seconds: dict[str, float] = {}  # of runs that are over
         self._data_names: dict[str, str] = {}
 
     def read(self, class_: Class) -> tuple[tuple[BoardRow, ...], tuple[ClassRun, ...]]:
@@ -112,11 +117,22 @@ class ClassBoard:
         record = self._records.get(head.id)
         if record is None or record.state is not head.state:
             record = self._records[head.id] = self._store.read(head.id)
+            self._device_seconds.pop(head.id, None)
         if not isinstance(record, RunRecord):
             return None
         made = (each.guess for each in guesses if each.is_for(head.owner, head.created))
         data_name, live = self._find_data_name(record.config.data_id), self._read_live(head)
-        return ClassRun(member.nickname, number, record, data_name, live, next(made, None))
+        seconds = self._count_device_seconds(record)
+        return ClassRun(member.nickname, number, record, data_name, live, next(made, None), seconds)
+
+    def _count_device_seconds(self, record: RunRecord) -> float:
+        if (known := self._device_seconds.get(record.id)) is not None:
+            return known
+        occupations = list_occupations(self._store, record.id)
+        seconds = sum_device_seconds(record, occupations, time.time())
+        if record.state.is_final:
+            self._device_seconds[record.id] = seconds
+        return seconds
 
     def _read_live(self, head: RunHead) -> float | None:
         if head.state not in ACTIVE_STATES:
@@ -165,6 +181,7 @@ CSV_COLUMNS = (
     "interval_low",
     "interval_high",
     "seconds",
+    "device_seconds",
 )
 
 
@@ -202,6 +219,7 @@ def _list_cells(run: ClassRun) -> tuple[object, ...]:
         result and result.low,
         result and result.high,
         record.seconds,
+        run.device_seconds,
     )
 
 

@@ -25,17 +25,23 @@ def is_password_given() -> bool:
     return bool(os.environ.get(PASSWORD_VARIABLE))
 
 
-def check_password(workspace: Workspace, tried: str) -> None:
+def check_password(workspace: Workspace, tried: str, address: str | None = None) -> None:
     """Let pass whoever knows the password; every wrong try makes the next one wait longer.
+
+    Args:
+        workspace: Who tries.
+        tried: The password.
+        address: Of the network, from which wrong tries are counted; it is not kept.
 
     Raises:
         WorkspaceError: If it is wrong, or it is too early for another try.
     """
     right = os.environ.get(PASSWORD_VARIABLE) or make_password()
-    if _get_tries().attempt(workspace.id, lambda: _is_equal(tried, right) or None) is None:
+    is_right = _get_tries().attempt(workspace.id, lambda: _is_equal(tried, right) or None, address)
+    if is_right is None:
         raise WorkspaceError(
             _("This is not the teacher's password."),
-            found=_("another text"),
+            found="",
             remedy=_("The server printed it when it started, unless its administrator set one."),
         )
 

@@ -126,8 +126,16 @@ class ClassStore:
 
     # ------------------------------------------------------------------ The students'
 
-    def join(self, workspace: Workspace, code: str, nickname: str) -> Class:
+    def join(
+        self, workspace: Workspace, code: str, nickname: str, address: str | None = None
+    ) -> Class:
         """Let a workspace join an open class; one that it was in before ends for it.
+
+        Args:
+            workspace: Who joins.
+            code: Of the class.
+            nickname: In the class.
+            address: Of the network, from which wrong codes are counted; it is not kept.
 
         Raises:
             WorkspaceError: If there is no open class with this code, it was tried too often, the
@@ -138,7 +146,7 @@ class ClassStore:
             raise WorkspaceError(
                 _("You need a nickname."), found=_("none"), remedy=_("Make one up.")
             )
-        found = self._tries.attempt(workspace.id, lambda: self._find_open(code))
+        found = self._tries.attempt(workspace.id, lambda: self._find_open(code), address)
         if found is None:
             raise WorkspaceError(
                 _("There is no open class with this code."),
