@@ -9,7 +9,9 @@ watch, each one run, and click once in ten seconds so that the whole page is dra
 
 Page response: from asking for the page to the end of its script. Chart lag: from the time of each
 report of the training to the message whose curve reaches it, at each browser that watched by then.
-Memory is the server's own, without the processes that train. The client shares the cores.
+A redraw's processor time is the server's beyond what it takes unwatched; the draws of whole pages
+count as one each. Memory is the server's own, without the processes that train. The client shares
+the cores.
 """
 
 import asyncio
@@ -102,6 +104,16 @@ def read_cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
+def read_clocks(process: int) -> tuple[float, float]:
+    """Seconds since 1970, and processor seconds of a process so far."""
+    return time.time(), read_cpu_seconds(process)
+
+
+def count_cores(first: tuple[float, float], last: tuple[float, float]) -> float:
+    """How many cores a process took between two looks at the clocks."""
+    return (last[1] - first[1]) / (last[0] - first[0])
+
+
 async def watch_together(
     address: str, cookie: dict[str, str], runs: Sequence[str], sessions: int, seconds: float
 ) -> tuple[list[BrowserSession], list[str]]:
@@ -142,9 +154,21 @@ def find_percentile(values: Sequence[float], share: float) -> float:
 
 
 def summarise(
-    browsers: Sequence[BrowserSession], lags: Sequence[float], ends: list[str], cores: float
+    browsers: Sequence[BrowserSession],
+    lags: Sequence[float],
+    ends: list[str],
+    cores: float,
+    drawing: float,
 ) -> tuple[Row, list[Claim]]:
-    """What the browsers waited for and received."""
+    """What the browsers waited for and received.
+
+    Args:
+        browsers: With what they received.
+        lags: Seconds of each report until each curve that reaches it.
+        ends: What ended a browser early.
+        cores: Of the server, while it was watched.
+        drawing: Processor seconds of the server for being watched.
+    """
     pages = [answer.seconds for browser in browsers for answer in browser.pages]
     redraws = [answer for browser in browsers for answer in browser.redraws]
     errors = [*ends, *(error for browser in browsers for error in browser.errors)]
@@ -159,6 +183,7 @@ def summarise(
         "bytes/redraw, median": statistics.median(answer.bytes for answer in redraws),
         "greatest": max(answer.bytes for answer in redraws),
         "server beside the training, cores": cores,
+        "ms of a core/redraw": 1000 * drawing / (len(redraws) + len(pages)),
         "load average": os.getloadavg()[0],
     }
     claims = [
@@ -193,16 +218,19 @@ def measure(
             engine = stack.enter_context(start_engine(home, resume=False, executor="process"))
             names.append(engine.submit(configure_run(home, archive, seed), name=f"watched {seed}"))
             wait_until_it_trains(store, names[-1])
+        resting = read_clocks(process)
         unwatched = train_unwatched(store, names, seconds / 5)
-        begin, before = time.time(), read_cpu_seconds(process)
+        watched_from = read_clocks(process)
         watching = watch_together(address, make_cookie(home), names, sessions, seconds)
         (browsers, errors), memory = asyncio.run(weigh_meanwhile(process, watching, seconds))
-        end = time.time()
-        cores = (read_cpu_seconds(process) - before) / (end - begin)
+        watched_to = read_clocks(process)
+        begin, end = watched_from[0], watched_to[0]
+        cores = count_cores(watched_from, watched_to)
+        drawing = (cores - count_cores(resting, watched_from)) * (end - begin)
         watched = [measure_speed(store, run, begin, end) for run in names]
         steps = {run: list_steps(store.events(run)) for run in names}
     lags = [lag for browser in browsers for lag in list_lags(browser, steps[browser.run])]
-    row, claims = summarise(browsers, lags, errors, cores)
+    row, claims = summarise(browsers, lags, errors, cores, drawing)
     notes = ["", f"Run 1 alone and unwatched: {alone:.3g} steps a second."]
     for number, (then, now) in enumerate(zip(unwatched, watched, strict=True), 1):
         what = f"speed of run {number}, watched to unwatched"

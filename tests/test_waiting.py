@@ -1,4 +1,4 @@
-"""Threads that compute sleep while they wait, in the app and in every command."""
+"""Work that computes lets others have the processor first, in the app and in every command."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from transfer_core.cli.main import main
-from transfer_core.system.waiting import WAIT_VARIABLE
+from transfer_core.runs import worker_process
+from transfer_core.system.waiting import NICENESS, WAIT_VARIABLE
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
 SCRIPT = "from transfer_core.system import let_threads_sleep as f; f(); import torch"
@@ -35,3 +36,15 @@ def test_the_app_says_so(transfer_home, monkeypatch):
     monkeypatch.delenv(WAIT_VARIABLE)
     assert not AppTest.from_file(str(APP), default_timeout=60).run().exception
     assert os.environ[WAIT_VARIABLE] == "PASSIVE"
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="no niceness")
+def test_a_process_that_trains_gives_way_before_it_starts_threads(monkeypatch, tmp_path):
+    calls = []  # threads that exist keep the niceness that they began with
+    monkeypatch.setattr(os, "nice", calls.append)
+    monkeypatch.setattr(worker_process, "_warm_up", lambda: calls.append("warm up"))
+    monkeypatch.setattr(worker_process, "serve_runs", lambda *_: calls.append("serve"))
+    monkeypatch.setattr("transfer_core.system.limit_memory", lambda: None)
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    worker_process.main([str(tmp_path), "--threads", "1"])
+    assert calls == [NICENESS, "warm up", "serve"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -86,7 +87,7 @@ def show_small_network(
     drawing: NetworkDrawing, *, key: str, width: int = 170, height: int = 60
 ) -> None:
     """Draw a network's shapes alone, without a word; the words stand beside it."""
-    given = {"drawing": asdict(drawing), "width": width, "height": height}
+    given = {"drawing": _list_values(drawing), "width": width, "height": height}
     _SMALL_COMPONENT(key=key, data=given, height=height)
 
 
@@ -114,7 +115,7 @@ def show_network(
         height: Of the slabs with their labels, in pixels, on a wide screen.
     """
     given = {
-        "drawing": asdict(drawing) | translate_words(CUT_WORDS),
+        "drawing": _list_values(drawing) | translate_words(CUT_WORDS),
         "image": encode_picture(image) if image else None,
         "play": play,
         "learning": learning,
@@ -132,6 +133,12 @@ def encode_picture(file: bytes) -> str:
     """A picture as an address that holds it, so that the browser asks no one for it."""
     kind = "png" if file.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(file).decode('ascii')}"
+
+
+@lru_cache(maxsize=64)
+def _list_values(drawing: NetworkDrawing) -> dict[str, Any]:
+    """The drawing for a script, not to be changed; many watch the same one."""
+    return asdict(drawing)
 
 
 def _do_nothing() -> None:

@@ -91,8 +91,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--threads", type=int, required=True, help="of torch")
     options = parser.parse_args(arguments)
-    from transfer_core.system import let_threads_sleep, limit_memory
+    from transfer_core.system import give_way, let_threads_sleep, limit_memory
 
+    give_way()  # to the pages, which a person waits for
     let_threads_sleep()
     limit_memory()
     import torch

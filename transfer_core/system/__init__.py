@@ -77,7 +77,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "is_channels_last_faster",
             "time_in_turn",
         ],
-        "waiting": ["WAIT_VARIABLE", "let_threads_sleep"],
+        "waiting": ["NICENESS", "WAIT_VARIABLE", "give_way", "let_threads_sleep"],
         "version": ["__version__"],
         "random_numbers": ["DrawFrom", "make_generator"],
         "ranks": ["ALONE", "Ranks", "describe_launch", "join_launched_ranks", "use_device"],

@@ -44,16 +44,16 @@ def _watch(run_id: str) -> None:
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
     events = caches.read_events(record)
-    bar, stop = st.columns([3, 1], vertical_alignment="bottom")
-    with bar:
-        show_progress_of_run(record, events)
     label, icon = _("Stop and keep what was learned"), "stop"
     if record.state is RunState.queued:  # nothing was learned yet, or it stays as it is
         label, icon = _("Take it back"), "undo"
-    if belongings.is_own_run(record) and stop.button(
-        label, icon=f":material/{icon}:", key="train_stop"
-    ):
-        caches.get_engine().stop(belongings.own_run(run_id))
+    # Here and below a row in place of columns: each column would be a message more.
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        show_progress_of_run(record, events)
+        if belongings.is_own_run(record) and st.button(
+            label, icon=f":material/{icon}:", key="train_stop"
+        ):
+            caches.get_engine().stop(belongings.own_run(run_id))
     _draw(record, events)
 
 

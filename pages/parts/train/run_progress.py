@@ -105,7 +105,7 @@ def _show_metrics(record: RunRecord, events: EventLog) -> None:
     images = _("{n:,}", n=started.train_images) if started else "–"
     label, about = _name_speed(record)
     speed = _("{n:,.0f}", n=step.images_per_second) if step else "–"
-    with st.container(horizontal=True):  # fewer messages than columns
+    with st.container(horizontal=True):
         st.metric(epoch, _format_epoch(record, step))
         st.metric(_("Training images"), images)
         st.metric(label, speed, help=about)
