@@ -6,7 +6,7 @@
 Starts a SLURM or a Ray of this computer (see `local_slurm` and `local_ray`) and runs in it, in
 turn, a new layer alone and a fine-tuning. Wanted: every run finishes, equals the run that nobody
 disturbed bit for bit, in the cluster as in a process of this computer, and repeats at most one
-epoch a fault.
+epoch a fault (of a new layer alone, whose epochs are shorter than a checkpoint: some seconds).
 """
 
 import argparse
@@ -50,8 +50,8 @@ class Tally:
     """What became of the runs after one kind of fault."""
 
     counts: Counter = field(default_factory=Counter)
-    repeated: int = 0  # most epochs that one fault cost
-    repeated_seconds: float = 0.0  # most seconds that such epochs took
+    # By kind: the most epochs that one fault cost, and the seconds that they took.
+    repeated: dict[str, tuple[int, float]] = field(default_factory=dict)
     gaps: list[float] = field(default_factory=list)  # seconds from a fault to the next event
     delays: list[float] = field(default_factory=list)  # seconds from an event to our database
     faults: list[str] = field(default_factory=list)
@@ -91,12 +91,12 @@ def disturb(
         if hit:
             tally.gaps.append(time.monotonic() - began)
         run = engine.wait(run_id, TIMEOUT_SECONDS)
-        _judge(engine, run, expected[kind], tally)
-        told = f"{dict(tally.counts)}, at most {tally.repeated} epochs repeated"
+        _judge(engine, run, kind, expected[kind], tally)
+        told = f"{dict(tally.counts)}, most epochs repeated {tally.repeated}"
         print(f"{done:4} {kind:5} attempt {run.attempt} {told}", file=sys.stderr, flush=True)
 
 
-def _judge(engine: Engine, run: RunRecord, expected: str, tally: Tally) -> None:
+def _judge(engine: Engine, run: RunRecord, kind: str, expected: str, tally: Tally) -> None:
     if run.state is not RunState.finished:
         tally.faults.append(f"{run.id} is {run.state}: {run.error}")
         return
@@ -108,8 +108,7 @@ def _judge(engine: Engine, run: RunRecord, expected: str, tally: Tally) -> None:
     seen: set[int] = set()
     epochs = (e.event for e in engine.events(run.id) if isinstance(e.event, EpochEnded))
     again = [e.seconds for e in epochs if e.epoch in seen or seen.add(e.epoch)]
-    tally.repeated = max(tally.repeated, len(again))
-    tally.repeated_seconds = max(tally.repeated_seconds, sum(again))
+    tally.repeated[kind] = max(tally.repeated.get(kind, (0, 0.0)), (len(again), sum(again)))
     tally.delays += _list_delays(engine, run)
 
 
@@ -215,7 +214,7 @@ def _try(
                 _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
                 print(f"first epoch of {kind} after {time.monotonic() - began:.1f} s", flush=True)
                 run = engine.wait(run_id, TIMEOUT_SECONDS)
-                _judge(engine, run, expected[kind], tallies["nothing"])
+                _judge(engine, run, kind, expected[kind], tallies["nothing"])
             for name, fault in faults.items():
                 tallies[name] = Tally()
                 count = getattr(chosen, name)
@@ -257,10 +256,8 @@ ENGINES = {"slurm": (local_slurm, _run_slurm), "ray": (local_ray, _run_ray)}
 
 def _report(name: str, tally: Tally) -> None:
     print(f"{name}: {dict(tally.counts)}")
-    print(
-        f"  told twice after a fault: {tally.repeated} epochs at most, "
-        f"of {tally.repeated_seconds:.2f} s together"
-    )
+    for kind, (epochs, seconds) in tally.repeated.items():
+        print(f"  told twice after a fault, {kind}: {epochs} epochs of {seconds:.2f} s at most")
     for what, seconds in (("fault to next event", tally.gaps), ("event delay", tally.delays)):
         if seconds:
             print(f"  {what}: median {statistics.median(seconds):.2f} s, most {max(seconds):.2f} s")

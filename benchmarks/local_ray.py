@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from transfer_core.runs import RAY_TOKEN_VARIABLE, ClusterError, RayJobs, make_job_environment
 from transfer_core.settings import RaySettings
@@ -56,7 +56,9 @@ class LocalRay:
         self._start("worker", f"--address=127.0.0.1:{self._port}")
 
     def _start(self, node: str, *options: str) -> None:
-        common = ["--num-cpus=1", f"--temp-dir={self._folder}", "--disable-usage-stats"]
+        # A folder of its own, in which a head does not find the one before.
+        own = mkdtemp(prefix=node, dir=self._folder)
+        common = ["--num-cpus=1", f"--temp-dir={own}", "--disable-usage-stats"]
         common += [f"--object-store-memory={OBJECT_STORE_BYTES}"]
         common += [f"--dashboard-agent-listen-port={_find_port()}"]
         environment = make_job_environment() | {  # without the token

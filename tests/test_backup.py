@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from toy_runs import make_checkpointing_perform, make_config, make_test_result
 
 from transfer_core import dataset
 from transfer_core.cli.main import main
@@ -11,6 +12,9 @@ from transfer_core.errors import StorageError
 from transfer_core.export import back_up, backup
 from transfer_core.inspection import classify_files
 from transfer_core.runs import RunDirectory, RunStore
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.store.events import select_events
+from transfer_core.training import EpochEnded
 from transfer_core.workspaces import hold_for_this_computer
 from transfer_core.workspaces.store import WorkspaceStore
 
@@ -91,6 +95,24 @@ def test_a_run_that_ends_while_it_is_copied_is_whole(made, home, tmp_path, monke
     assert copy.damaged == ()
     assert RunDirectory.locate(copy.folder, made[1]).read_outcome() is not None
     assert RunDirectory.locate(copy.folder, made[1]).events_file.read_bytes() == log
+
+
+def test_runs_that_go_on_while_backups_are_made_end_after_a_restore(tmp_path):
+    home, perform = tmp_path / "home", make_checkpointing_perform(epochs=5, pause=0.02)
+    home.mkdir()
+    with Engine(home, perform, lanes=(None, None)) as engine:
+        run_ids = [engine.submit(make_config(seed)) for seed in range(3)]
+        copies = [back_up(home, tmp_path / "backups") for _ in range(3)]
+    assert not any(copy.damaged for copy in copies)
+    for copy in copies:
+        shutil.copytree(copy.folder, tmp_path / "restored")
+        with Engine(tmp_path / "restored", perform, lanes=(None, None)) as engine:
+            for run_id in run_ids:
+                run = engine.wait(run_id, 30)
+                assert run.result == make_test_result()
+                epochs = select_events(engine.events(run_id), EpochEnded)
+                assert {epoch.epoch for epoch in epochs} == {1, 2, 3, 4, 5}
+        shutil.rmtree(tmp_path / "restored")
 
 
 def test_a_file_that_is_removed_meanwhile_is_left_out(home, tmp_path, monkeypatch):

@@ -282,6 +282,7 @@ def test_an_upload_can_be_cancelled_and_a_bad_one_gets_advice_and_no_traceback(
     field.set_input_files(tmp_path / "notes.zip")
     page.get_by_text("What to do").wait_for()
     assert page.get_by_text("Traceback").count() == 0
+    assert page.get_by_text("has arrived").count() == 0
     assert page.locator(".upload .zone button").is_enabled()  # for a better one
 
 

@@ -122,6 +122,9 @@ def test_presenting_enlarges_type_and_lines_and_a_link_keeps_it(server, open_pag
     text = page.locator(".nd-network .nd text").first
     text.wait_for()
     assert float(text.get_attribute("font-size")) == pytest.approx(13 * 1.6)
+    menu = page.locator('[data-testid="stTopNavLink"], [data-testid="stTopNavSection"]')
+    boxes = [each.bounding_box() for each in menu.all()]
+    assert max(box["x"] + box["width"] for box in boxes) <= page.viewport_size["width"]
     page.get_by_role("link", name="Data", exact=True).first.click()
     page.get_by_role("heading", name="Data", exact=True).wait_for()
     page.wait_for_url(re.compile("present=yes"))

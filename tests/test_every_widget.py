@@ -290,7 +290,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         (("data",), AppTest.run),
     ],
     "runs": [(("one",), AppTest.run), (("several",), AppTest.run), ((), AppTest.run)],
-    "class_room": [((), None), ((), None)],  # the second time it is closed
+    "class_room": [((), AppTest.run), ((), AppTest.run)],  # the second time it is closed
     "compare": [(("several",), AppTest.run), (("data",), AppTest.run)],
     "playground": [
         (("data", "head_epochs=20"), AppTest.run),  # its sliders come from the address

@@ -29,7 +29,6 @@ WEBSOCKET_REQUEST = {
 FIRST_PAGE = """
 import sys
 from streamlit.testing.v1 import AppTest
-from pages.server.health import HEALTH_ROUTE
 from transfer_core.cli.serve import find_app
 folder = find_app().parent
 sys.path.insert(0, str(folder))  # as Streamlit does with the folder of the script
@@ -125,7 +124,7 @@ def test_the_installed_app_prints_its_address_answers_there_and_to_no_other_name
         assert request_websocket(port, f"rebound.example:{port}") == 403
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        assert server.wait(timeout=30) == 130
     with pytest.raises(ConnectionRefusedError):  # the app ends with the command that started it
         socket.create_connection(("127.0.0.1", port), timeout=5)
 

@@ -228,6 +228,10 @@ def test_decide_shows_both_voices(data):
     assert diagram["point"]["images"] == 24 and diagram["line"] == 2_000
     assert [cell["case"] for cell in diagram["cells"]] == [1, 2, 3, 4]
     assert all(cell["drawing"]["slabs"] for cell in diagram["cells"])
+    (words,) = (each for each in app.expander if each.label == "What these words mean")
+    defined = [each.value for each in words.markdown]
+    assert ["**Forecast**" in each for each in defined] == [True, False]
+    assert list_texts(app).count("**Forecast**") == 1  # and not behind "Why?" once more
 
 
 def draw_first_numbers():

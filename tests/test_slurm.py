@@ -10,6 +10,7 @@ import pytest
 import torch
 from test_executor_contract import (  # noqa: F401 - fixtures
     fake_commands,
+    list_epochs,
     list_processes,
     list_sites,
     quick_looks,
@@ -168,7 +169,9 @@ def test_job_of_an_earlier_attempt_or_restart_begins_nothing(tmp_path):
     directory.prepare(to_json(make_config()), 2)
     directory.write_job("slurm", "7")
     assert not directory.begin_restart(1, 0) and not directory.begin_restart(3, 0)
-    assert directory.begin_restart(2, 1)
+    assert directory.begin_restart(2, 1, "7")
+    assert not directory.begin_restart(2, 1, "8")  # SLURM took it twice
+    assert directory.begin_restart(2, 1, "7")
     before = RunDirectory(directory.path)
     before.claim()
     assert directory.begin_restart(2, 2) and not directory.begin_restart(2, 1)
@@ -205,7 +208,7 @@ def test_runs_that_come_together_are_an_array_whose_tasks_leave_each_other_alone
     site, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(slurm, "GATHER_SECONDS", 1.5)
-    with site.start(tmp_path, "medium", lanes=[None] * 3) as engine:
+    with site.start(tmp_path, "long", lanes=[None] * 3) as engine:
         stopped, requeued, killed = ids = [engine.submit(make_config(seed)) for seed in range(3)]
         folders = [engine.directory(each) for each in ids]
         for each in ids:
@@ -215,13 +218,20 @@ def test_runs_that_come_together_are_an_array_whose_tasks_leave_each_other_alone
         assert sorted(jobs) == [f"{array}_{task}" for task in range(3)]
         (worker,) = {*list_processes(killed)} - {*list_processes("attend")}  # of the fake
         os.kill(worker, signal.SIGKILL)
-        engine.stop(stopped)
         site.requeue(jobs[1])
-        states = [engine.wait(each, WAIT).state for each in ids]
-        assert states == [RunState.stopped, RunState.finished, RunState.finished]
-        assert {engine.get(each).result for each in ids} == {make_test_result()}
-        begun = [each.read_spec() for each in folders]
-        assert [(each["attempt"], each["restart"]) for each in begun] == [(1, 0), (1, 1), (2, 0)]
+        engine.stop(stopped)
+        assert engine.wait(stopped, WAIT).result == make_test_result()
+
+        def list_begun():
+            specs = [each.read_spec() for each in folders]
+            return [(spec["attempt"], spec.get("restart")) for spec in specs]
+
+        wait_for(lambda: list_begun() == [(1, 0), (1, 1), (2, 0)], WAIT)
+        for each in (requeued, killed):
+            before = list_epochs(engine, each)[-1]
+            wait_for(lambda run=each, past=before: list_epochs(engine, run)[-1] > past + 2, WAIT)
+            engine.stop(each)
+            assert engine.wait(each, WAIT).result == make_test_result()
         assert all(each.log_file.exists() for each in folders)
 
 

@@ -8,7 +8,12 @@ from transfer_core.languages import _
 SCALE = 1.6  # times as large are type and lines while presenting
 SWITCH_KEY = "layout_present"
 ROW_PIXELS = 35  # of a table
-STYLE = f"<style>html {{ font-size: {SCALE:.0%} !important; }}</style>"
+# The menu keeps its size: Streamlit measures once how many pages have room in it.
+STYLE = f"""<style>
+html {{ font-size: {SCALE:.0%} !important; }}
+[data-testid="stHeader"] {{ zoom: {1 / SCALE}; }}
+[data-testid="stMainBlockContainer"] {{ padding-top: {4.2 / SCALE}rem !important; }}
+</style>"""
 
 
 def is_presenting() -> bool:

@@ -12,6 +12,7 @@ from transfer_core.runs import RunStore
 from transfer_core.system import LOCAL_HOSTS, OPEN_OPTION, get_home
 from transfer_core.workspaces import open_workspaces
 
+STOPPED = 130  # exit status, as of the other commands
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -43,7 +44,8 @@ def serve(options: Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: app.terminate())  # else the app would outlive us
     while True:
         try:
-            return app.wait()
+            status = app.wait()
+            return STOPPED if status == -signal.SIGTERM else status
         except KeyboardInterrupt:  # the app has received it too, and ends
             continue
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from transfer_core.runs.engine.executor import RunFunction
-from transfer_core.runs.engine.slurm import count_restarts, start_own_job_again
+from transfer_core.runs.engine.slurm import count_restarts, get_own_job, start_own_job_again
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.store.attempts import StaleAttempt
 from transfer_core.runs.store.config_json import from_json
@@ -44,7 +44,7 @@ def perform_job(directory: RunDirectory, attempt: int, run_function: RunFunction
     """
     if directory.read_outcome() is not None:
         return True
-    if not directory.begin_restart(attempt, count_restarts()):
+    if not directory.begin_restart(attempt, count_restarts(), get_own_job()):
         return True
     executor = ThreadExecutor(run_function)
     executor.submit(from_json(json.dumps(directory.read_spec()["config"])), directory)

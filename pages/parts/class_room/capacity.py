@@ -37,7 +37,7 @@ STYLE = """<style>
 .capacity p { margin: 0.6rem 0 0.2rem; }
 .capacity ul { display: flex; flex-wrap: wrap; gap: 0.4rem; margin: 0; padding: 0;
   list-style: none; }
-.capacity li { flex: 0 1 11rem; min-width: 6.5rem; margin: 0; padding: 0.25rem 0.6rem;
+.capacity li { box-sizing: border-box; flex: 0 1 10rem; margin: 0; padding: 0.25rem 0.6rem;
   border: 2px solid currentColor; border-radius: 0.4rem; overflow-wrap: anywhere; }
 .capacity small { display: block; }
 .capacity .busy { border-color: #2a78b5; background: linear-gradient(to right,
@@ -72,7 +72,7 @@ def watch_capacity(class_id: str) -> None:
     show_device_minutes(class_, list(runs.values()))
 
 
-def _draw(capacity: Capacity, names: dict[str, str]) -> None:
+def _draw(capacity: Capacity, names: Mapping[str, str]) -> None:
     """Draw a row of boxes for each device or cluster, and one for the queue."""
     rows = []
     for number, place in enumerate(capacity.places):
@@ -90,9 +90,10 @@ def _draw(capacity: Capacity, names: dict[str, str]) -> None:
 
 
 def _draw_run(who: str, run: ActiveRun) -> str:
-    state, done = name_state(run.record), f"{run.progress:.0%}"
-    words = f"{state}, {done}" if run.since else state
-    return _draw_box("busy", who, words, f' style="--done: {done}"')
+    words = name_state(run.record)
+    if run.since:
+        words = _("{state}, {done:.0%}", state=words, done=run.progress)
+    return _draw_box("busy", who, words, f' style="--done: {run.progress:.0%}"')
 
 
 def _draw_box(kind: str, words: str, below: str = "", style: str = "") -> str:
@@ -147,7 +148,7 @@ def _describe_place_of(
     """The cells of a run that tell where it is performed, or when it will be."""
     if run is None:
         wait = next(_describe_wait(each) for each in capacity.queue if each.record is record)
-        return {"wait": wait}
+        return {"wait": wait or None}
     on = [_name_place(place, n) for n, place in enumerate(capacity.places) if run in place.runs]
     return {
         "where": " ".join(filter(None, (", ".join(on), run.job))),

@@ -74,8 +74,8 @@ def show_diagram(
         )
         legend = _("◆ your images, 80 % interval")
         if crossover is not None:
-            legend += f" · ▸ {crossover.describe()}"
-        st.caption(legend)
+            legend += " · " + _("▸ from here training everything won on average")
+        st.caption(legend, help=crossover and crossover.describe())
 
 
 def list_words() -> dict[str, str]:

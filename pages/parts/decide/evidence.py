@@ -62,6 +62,7 @@ def _show_track_record(source: SourceNetwork) -> None:
 
 
 def explain_words() -> None:
-    """Explain the words of the measurements."""
+    """Explain the words of both voices."""
     with st.expander(_("What these words mean"), icon=":material/help:"):
-        st.markdown(find_lesson_file("evidence.md").read_text(encoding="utf-8"))
+        for name in ("options.md", "evidence.md"):
+            st.markdown(find_lesson_file(name).read_text(encoding="utf-8"))

@@ -7,7 +7,6 @@ from pages.shared import session
 from pages.shared.choice import Choice
 from pages.shared.journey import MINUTES
 from pages.shared.layout import escape_markdown
-from pages.shared.lesson_files import find_lesson_file
 from transfer_core.figures import describe_accuracy, describe_how_known, describe_seconds
 from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork
@@ -187,7 +186,6 @@ def _explain_measured(choice: Choice) -> None:
                 "again when it has ended."
             )
         )
-    st.markdown(find_lesson_file("options.md").read_text(encoding="utf-8"))
 
 
 def choose_minutes() -> None:

@@ -36,8 +36,9 @@ def show_training(record: RunRecord) -> None:
         fit, *others = diagnose(history, record.config, record.result)
         box, icon = FINDING_STYLES[fit.kind]
         box(f"**{escape_markdown(fit.title)}.** {escape_markdown(fit.words)}", icon=icon)
-        for finding in others:
-            with st.expander(escape_markdown(finding.title), icon=FINDING_STYLES[finding.kind][1]):
+        for place, finding in zip(st.columns(max(1, len(others))), others, strict=False):
+            icon = FINDING_STYLES[finding.kind][1]
+            with place.expander(escape_markdown(finding.title), icon=icon):
                 st.markdown(escape_markdown(finding.words))
     left_out = _describe_leaks(record)
     if left_out:

@@ -167,14 +167,14 @@ def start_own_job_again() -> None:
     and at the end of the job's time, a job that ends after the warning is over. A job that somebody
     cancelled does not run any more, and stays so.
     """
-    if (job := _get_own_job()) is None:
+    if not (job := get_own_job()):
         return
     if _call("squeue", "--noheader", f"--jobs={job}", "--format=%T", may_fail=True) == "RUNNING\n":
         _call("scontrol", "requeue", job, may_fail=True)
 
 
-def _get_own_job() -> str | None:
-    """The id of the job that this process is; one task's number may be that of its whole array."""
-    if (array := os.environ.get("SLURM_ARRAY_JOB_ID")) is not None:
+def get_own_job() -> str:
+    """Return the id of the job that this process is; "" if it is none of SLURM."""
+    if array := os.environ.get("SLURM_ARRAY_JOB_ID"):  # may be the number of one of its tasks, too
         return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
-    return os.environ.get("SLURM_JOB_ID")
+    return os.environ.get("SLURM_JOB_ID", "")

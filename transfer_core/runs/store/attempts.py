@@ -40,21 +40,27 @@ class AttemptFiles:
         self.job_file.unlink(missing_ok=True)
         self._write_spec({"run": self.id, "attempt": attempt, "config": config})
 
-    def begin_restart(self, attempt: int, restart: int) -> bool:
+    def begin_restart(self, attempt: int, restart: int, job: str = "") -> bool:
         """Begin an attempt in a process that a cluster started, maybe not for the first time.
 
         Args:
             attempt: The one that the process was started for.
             restart: How often the cluster has started it again. The process before may still live,
                 so each restart ends those before it too.
+            job: The cluster's, if it may start two for one attempt: as SLURM does if it took the
+                first, and its answer was lost.
 
         Returns:
-            Whether it may go on: no if a later attempt or restart has begun.
+            Whether it may go on: no if a later attempt or restart, or the same in another job, has
+            begun.
         """
         now = self._read_attempt()
         if now is None or now[0] != attempt or now[1] > restart:
             return False
-        self._write_spec(self.read_spec() | {"restart": restart})
+        spec = self.read_spec()
+        if now[1] == restart and spec.get("job", job) != job:
+            return False
+        self._write_spec(spec | {"restart": restart, "job": job})
         return True
 
     def claim(self) -> None:
