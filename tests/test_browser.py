@@ -78,7 +78,12 @@ def count_points(page) -> int:
 
 def zoom_and_hide(page) -> None:
     """Zoom into the first live chart and hide its second series."""
-    box = page.locator(".live-chart .nsewdrag").first.bounding_box()
+    box = page.wait_for_function(  # each drawing makes the area anew
+        """() => {
+          const box = document.querySelector('.live-chart .nsewdrag')?.getBoundingClientRect()
+          return box?.width ? {x: box.x, y: box.y} : null
+        }"""
+    ).json_value()
     page.mouse.move(box["x"] + 60, box["y"] + 40)
     page.mouse.down()
     page.mouse.move(box["x"] + 200, box["y"] + 140, steps=5)
@@ -200,7 +205,7 @@ def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
 @pytest.mark.slow
 def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page = open_page()
-    start_run(page, server, archive, "Case 4", epochs=30)
+    start_run(page, server, archive, "Case 4", epochs=60)
     # Until an epoch has ended the validation curve is empty and has no place in the legend.
     page.wait_for_function("() => document.querySelector('.live-chart')?.data?.[1].x.length > 0")
     page.evaluate(

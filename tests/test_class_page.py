@@ -269,13 +269,17 @@ def test_the_server_looks_for_classes_to_delete_at_its_start_and_every_hour(monk
 
 
 @pytest.mark.parametrize(
-    ("opened_by", "invites_to"),
+    ("opened_by", "server", "invites_to"),
     [
-        ("http://localhost:8501/class_room", "http://192.168.1.7:8501/class_room?class=ACDEFG"),
-        ("https://lab.example/class_room", "https://lab.example/class_room?class=ACDEFG"),
+        ("http://localhost:8501", "http://192.168.1.7:8501", "http://192.168.1.7:8501"),
+        ("https://lab.example", "http://192.168.1.7:8501", "https://lab.example"),
+        ("http://localhost:8080", "http://localhost:8501", "http://localhost:8080"),  # mapped ports
     ],
 )
-def test_a_link_leads_to_an_address_that_others_can_open(opened_by, invites_to, monkeypatch):
-    monkeypatch.setattr(sharing, "list_urls", lambda: ["http://192.168.1.7:8501"])
-    monkeypatch.setattr(sharing, "build_page_url", lambda **q: f"{opened_by}?class={q['class']}")
-    assert sharing.build_link(**{"class": "ACDEFG"}) == invites_to
+def test_a_link_leads_to_an_address_that_others_can_open(
+    opened_by, server, invites_to, monkeypatch
+):
+    page = "/class_room?class=ACDEFG"
+    monkeypatch.setattr(sharing, "list_urls", lambda: [server])
+    monkeypatch.setattr(sharing, "build_page_url", lambda **_query: opened_by + page)
+    assert sharing.build_link(**{"class": "ACDEFG"}) == invites_to + page

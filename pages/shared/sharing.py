@@ -69,9 +69,9 @@ def build_link(**query: str) -> str:
     """The address of this page with a query; on a shared server one that others can open."""
     url = build_page_url(**query)
     parts, shared = urlsplit(url), urlsplit(list_urls()[0])
-    if parts.hostname in LOCAL_HOSTS:
-        return urlunsplit(parts._replace(scheme=shared.scheme, netloc=shared.netloc))
-    return url
+    if parts.hostname not in LOCAL_HOSTS or shared.hostname in LOCAL_HOSTS:
+        return url  # a local address works as the person has it, whatever the server believes
+    return urlunsplit(parts._replace(scheme=shared.scheme, netloc=shared.netloc))
 
 
 def warn_of_local_link(url: str) -> None:

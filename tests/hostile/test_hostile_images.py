@@ -196,7 +196,7 @@ def test_many_slow_images_are_refused_together(make_pool, tmp_path, transfer_hom
     path = write_zip(tmp_path / "slow.zip", files, zipfile.ZIP_STORED)
     with pytest.raises(ArchiveError, match="takes too long") as caught:
         dataset.ingest(path, home=transfer_home)
-    assert "of 40 images in 1 s" in caught.value.found
+    assert re.search(r"of 40 images in \d+ s", caught.value.found)  # of a slow computer a few more
     assert not [f for f in transfer_home.rglob("*") if f.is_file()]
 
 
