@@ -7,7 +7,7 @@ from pages.parts.start.live_sample import find_interrupted, start_sample
 from pages.parts.start.stored_drawings import load_drawings
 from pages.parts.start.ways_in import FIRST_SAMPLE, show_cases, show_ways_in
 from pages.shared import caches
-from pages.shared.class_task import offer_class_task
+from pages.shared.class_task import offer_class_task, open_taken_task
 from pages.shared.layout import show_page_title
 from pages.shared.network_drawing import show_network
 from transfer_core.cases import TransferCase
@@ -18,6 +18,7 @@ def draw() -> None:
     """Draw the page."""
     show_page_title(_("Teach a network your pictures, and see why it works"), "pages/start.py")
     say_if_cleared()
+    open_taken_task()
     st.markdown(
         _(
             "It has looked at pictures before. Keep what it knows, teach it the rest: that is "

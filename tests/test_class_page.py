@@ -14,7 +14,7 @@ from toy_runs import make_config, make_step, make_test_result
 
 from pages.parts.class_room import student as student_card
 from pages.parts.class_room import teacher as teacher_parts
-from pages.shared import caches, class_keeping, sharing
+from pages.shared import caches, class_keeping, class_task, sharing
 from transfer_core.runs import ActiveRun, Capacity, Place, QueuedRun, RunState
 from transfer_core.workspaces import Belongings, Task, open_classes, open_workspaces
 from transfer_core.workspaces.classes import password
@@ -131,6 +131,22 @@ def test_a_student_who_waits_sees_the_task_when_it_is_handed_out(
     classes.close(teacher, class_.id)
     app.run()
     assert "The class is closed" in list_texts(app) and len(fragments) == 3  # no timer any more
+
+
+def test_a_task_is_opened_outside_of_what_is_drawn_again_and_again(
+    secrets, transfer_home, monkeypatch
+):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    teacher, student = (workspaces.find(secret) for secret in secrets)
+    class_ = classes.open(teacher, "7b")
+    classes.join(student, class_.code, "Ada")
+    classes.set_task(teacher, class_.id, Task("token", "ants", "demonstration", "1", time.time()))
+    opened_in = []
+    monkeypatch.setattr(
+        class_task, "_open_task", lambda *_task: opened_in.append(ThreadState.get().fragment_id)
+    )
+    open_class_page(monkeypatch, secrets[1]).button(key="class_task").click().run()
+    assert opened_in == [None]  # a timer would interrupt it, and draw into the next page
 
 
 def make_timer(monkeypatch, fragment_id: str) -> None:

@@ -20,20 +20,43 @@ if TYPE_CHECKING:
     from transfer_core.workspaces import Class, Task
 
 
+TAKEN_KEY = "class_task_taken"  # the guess of a task whose button was clicked
+
+
+def open_taken_task() -> None:
+    """Open the task whose button was clicked in the run of the page before, if one was.
+
+    It takes seconds. Where the button is drawn again and again, those draws would come in between,
+    and into the page that this leads to; so a page asks here before it draws anything of the kind.
+    """
+    if TAKEN_KEY not in st.session_state:
+        return
+    guess = st.session_state.pop(TAKEN_KEY)
+    if class_ := _find_class():
+        with st.spinner(_("Starting the run")):
+            _open_task(class_, guess)
+
+
 def offer_class_task(*, once: bool) -> None:
     """Draw the task of the open class that this workspace is in, if there is one.
 
     Args:
         once: Whether it is drawn no more once a run was started after it was handed out.
     """
+    class_ = _find_class()
+    if class_ is None:
+        return
+    runs = session.get_belongings().list_runs() if once else ()
+    if not any(run.created >= class_.task.given for run in runs):
+        _show_task(class_, class_.task)
+
+
+def _find_class() -> Class | None:
+    """The open class with a task that this workspace is in."""
     belongings = session.get_belongings()
     joined = open_classes(belongings.home).find_joined(belongings.workspace)
-    class_ = joined[0] if joined else None
-    if class_ is None or class_.closed is not None or class_.task is None:
-        return
-    if once and any(run.created >= class_.task.given for run in belongings.list_runs()):
-        return
-    _show_task(class_, class_.task)
+    has_task = joined and joined[0].closed is None and joined[0].task is not None
+    return joined[0] if has_task else None
 
 
 def _show_task(class_: Class, task: Task) -> None:
@@ -55,7 +78,8 @@ def _show_task(class_: Class, task: Task) -> None:
             key="class_task",
             width="stretch",
         ):
-            _open_task(class_, guess)
+            st.session_state[TAKEN_KEY] = guess
+            st.rerun()
 
 
 def _ask_for_guess(class_: Class, task: Task) -> int | None:

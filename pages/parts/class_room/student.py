@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.parts.class_room.board import format_date
 from pages.shared import caches, session
-from pages.shared.class_task import describe_guess, offer_class_task
+from pages.shared.class_task import describe_guess, offer_class_task, open_taken_task
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.live_pace import draw_again
 from transfer_core.languages import N_, _
@@ -31,6 +31,7 @@ def show_student(class_: Class, member: Member) -> None:
     """Draw the task of the class, the links to what the student made, and the button to leave."""
     words = _("{nickname} in {name}", nickname=member.nickname, name=class_.name)
     st.subheader(escape_markdown(words), anchor=False)
+    open_taken_task()
     if class_.closed is None:
         _watch(class_.id)
     else:
