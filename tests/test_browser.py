@@ -104,7 +104,7 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     server, open_page, archive
 ):
     page = open_page()
-    run = start_run(page, server, archive, "Case 3", epochs=4)
+    run = start_run(page, server, archive, "Case 3", epochs=12)  # longer than the first drawings
     wait_for_points(page, 0)
     wait_for_points(page, count_points(page))  # the chart changes while it trains
     before = count_points(page)
