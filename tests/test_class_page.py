@@ -110,13 +110,19 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     assert [each.guess for each in guesses] == [0, 0]
 
 
-def test_a_student_who_waits_sees_the_task_when_it_is_handed_out(
-    secrets, transfer_home, monkeypatch
-):
-    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+def open_class_with_ada(home, secrets):
+    """The classes, one that is open, its teacher, and the student in it."""
+    classes, workspaces = open_classes(home), open_workspaces(home)
     teacher, student = (workspaces.find(secret) for secret in secrets)
     class_ = classes.open(teacher, "7b")
     classes.join(student, class_.code, "Ada")
+    return classes, class_, teacher, student
+
+
+def test_a_student_who_waits_sees_the_task_when_it_is_handed_out(
+    secrets, transfer_home, monkeypatch
+):
+    classes, class_, teacher, student = open_class_with_ada(transfer_home, secrets)
     fragments = []
     monkeypatch.setattr(
         student_card, "draw_again", lambda: fragments.append(ThreadState.get().fragment_id)
@@ -136,10 +142,7 @@ def test_a_student_who_waits_sees_the_task_when_it_is_handed_out(
 def test_a_task_is_opened_outside_of_what_is_drawn_again_and_again(
     secrets, transfer_home, monkeypatch
 ):
-    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
-    teacher, student = (workspaces.find(secret) for secret in secrets)
-    class_ = classes.open(teacher, "7b")
-    classes.join(student, class_.code, "Ada")
+    classes, class_, teacher, student = open_class_with_ada(transfer_home, secrets)
     classes.set_task(teacher, class_.id, Task("token", "ants", "demonstration", "1", time.time()))
     opened_in = []
     monkeypatch.setattr(
@@ -159,10 +162,7 @@ def make_timer(monkeypatch, fragment_id: str) -> None:
 def test_the_board_of_a_closed_class_is_live_while_a_run_goes_on(
     secrets, transfer_home, monkeypatch
 ):
-    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
-    teacher, student = (workspaces.find(secret) for secret in secrets)
-    class_ = classes.open(teacher, "7b")
-    classes.join(student, class_.code, "Ada")
+    classes, class_, teacher, student = open_class_with_ada(transfer_home, secrets)
     runs = Belongings(transfer_home, student).runs
     run = runs.create(make_config(), "ants", student.id, engine="nobody's").id
     runs.set_state(run, RunState.training)
@@ -219,10 +219,7 @@ def read_html(element) -> str:
 
 
 def test_no_guess_is_asked_for_after_the_result(secrets, transfer_home, monkeypatch):
-    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
-    teacher, student = (workspaces.find(secret) for secret in secrets)
-    class_ = classes.open(teacher, "7b")
-    classes.join(student, class_.code, "Ada")
+    classes, class_, teacher, student = open_class_with_ada(transfer_home, secrets)
     classes.set_task(teacher, class_.id, Task("token", "ants", "demonstration", "1", time.time()))
     assert open_class_page(monkeypatch, secrets[1]).number_input
     runs = Belongings(transfer_home, student).runs
