@@ -11,6 +11,7 @@ from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F
 from toy_readings import make_evidence
 from zips import make_class_files, write_zip
 
+from pages.parts.results.scores import _find_first_cell
 from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -110,6 +111,19 @@ def test_a_cell_chosen_in_the_lists_shows_exactly_its_images(run):
             shown = {int(button.label.split()[-1]) - 1 for button in list_explain_buttons(app)}
             assert shown <= set(inside.nonzero()[0].tolist())
             assert len(shown) == min(12, inside.sum())
+
+
+@pytest.mark.parametrize(
+    ("confusion", "cell"),
+    [
+        (((9, 1), (2, 8)), (1, 0)),
+        (((3, 0, 0), (0, 5, 0), (0, 0, 4)), (1, 1)),
+    ],
+)
+def test_the_commonest_mistake_is_shown_first_or_without_one_a_class_that_was_found(
+    confusion, cell
+):
+    assert _find_first_cell(confusion) == cell
 
 
 def test_the_mistakes_of_one_class_are_shown_alone(run):

@@ -37,11 +37,19 @@ def store(transfer_home):
 
 
 def make_run(
-    store, seed=0, accuracy=0.875, seconds=20.0, told=TOLD, state=RunState.finished, attempt=1
+    store,
+    seed=0,
+    accuracy=0.875,
+    seconds=20.0,
+    told=TOLD,
+    state=RunState.finished,
+    attempt=1,
+    images=8,
 ) -> str:
     """The id of a run that is over, with an expectation."""
     run = store.create(make_config(seed), expectation=told)
-    store.set_state(run.id, state, result=make_test_result(accuracy), started=1.0, attempt=attempt)
+    result = make_test_result(accuracy, images)
+    store.set_state(run.id, state, result=result, started=1.0, attempt=attempt)
     with store.begin_write() as connection:
         own = sa.update(RUNS).where(RUNS.c.id == run.id)
         connection.execute(own.values(ended=1.0 + seconds))
@@ -161,13 +169,38 @@ def test_the_command_line_prints_the_record(store, capsys):
             ("80% to 90% was measured", "**87.5%**, lies **inside**", "; it took 20 s"),
         ),
         (0.5, 40.0, ("lies **below that**", "10 s to 25 s; it took 40 s")),
-        (1.0, 20.0, ("lies **above that**",)),
+        (1.0, 20.0, ("lies **above that**: with 8 test images, that may be chance",)),
     ],
 )
 def test_results_tells_whether_the_run_is_as_expected(store, accuracy, seconds, words):
     run = make_run(store, accuracy=accuracy, seconds=seconds)
     app = build_page("results", run=run).run(timeout=60)
     assert all(each in list_texts(app) for each in words)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "images", "words"),
+    [
+        (0.75, 20, "with 20 test images, that may be chance"),
+        (0.5, 2_000, "too high, or the images have a flaw"),
+        (1.0, 24, "with 24 test images, that may be chance"),
+        (0.99, 2_000, "too low, or test images resemble training images"),
+    ],
+)
+def test_a_result_outside_of_its_interval_is_called_no_more_than_it_shows(
+    store, accuracy, images, words
+):
+    run = make_run(store, accuracy=accuracy, images=images)
+    assert words in list_texts(build_page("results", run=run).run(timeout=60))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "inside"), [(0.87, 1), (0.9004, 1), (0.8996, 1), (0.901, 0), (0.869, 0)]
+)
+def test_an_interval_holds_what_its_printed_ends_hold(store, accuracy, inside):
+    """It is printed as 87% to 90%, and results in tenths of a percent."""
+    make_run(store, accuracy=accuracy, told=replace(TOLD, low=0.874, high=0.8961))
+    assert load_track_records(store)[0].accuracies == Tally(inside, 1)
 
 
 def test_runs_shows_the_record_of_each_network(store):

@@ -25,8 +25,8 @@ def show_expectation(record: RunRecord) -> None:
 
 
 def _compare_accuracy(record: RunRecord) -> str:
-    told, accuracy = record.expectation, record.result.accuracy
-    holds = told.holds_accuracy(accuracy)
+    told, result = record.expectation, record.result
+    holds = told.holds_accuracy(result.accuracy)
     if holds is None:
         return ""
     values = {"low": told.low, "high": told.high}
@@ -40,12 +40,21 @@ def _compare_accuracy(record: RunRecord) -> str:
         )
     if holds:
         after = N_("The result, **{share:.1%}**, lies **inside**.")
-    elif accuracy < told.low:
+    elif result.accuracy < told.low:
         after = N_("The result, **{share:.1%}**, lies **below that**: {why}.")
     else:
         after = N_("The result, **{share:.1%}**, lies **above that**: {why}.")
-    why = _("chance, or a flaw in the images (see Repair)")
-    return f"{before} {_(after, share=accuracy, why=why)}"
+    return f"{before} {_(after, share=result.accuracy, why=_explain_miss(record))}"
+
+
+def _explain_miss(record: RunRecord) -> str:
+    """Say what can be behind a result outside of its interval."""
+    told, result = record.expectation, record.result
+    if result.low <= told.high and result.high >= told.low:  # the 95 % interval of the test
+        return _("with {images:,} test images, that may be chance", images=result.images)
+    if result.accuracy < told.low:
+        return _("what was told was too high, or the images have a flaw (see Repair)")
+    return _("what was told was too low, or test images resemble training images (see Repair)")
 
 
 def _compare_time(record: RunRecord) -> str:

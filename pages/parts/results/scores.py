@@ -50,7 +50,7 @@ def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, i
             session.set_widgets(**{ACTUAL_KEY: int(cell[0]), PREDICTED_KEY: int(cell[1])})
 
     place, below = st.container(), st.columns(2)
-    first = _find_commonest_mistake(confusion)
+    first = _find_first_cell(confusion)
     with below[0]:
         actual = _choose_class(_("Actual class"), classes, first[0], ACTUAL_KEY)
     with below[1]:
@@ -78,10 +78,11 @@ def _choose_class(label: str, classes: list[str], index: int, key: str) -> int:
     )
 
 
-def _find_commonest_mistake(confusion: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """The cell with most mistakes; the first one if there are none."""
-    cells = [(a, p) for a in range(len(confusion)) for p in range(len(confusion)) if a != p]
-    return max(cells, key=lambda cell: confusion[cell[0]][cell[1]])
+def _find_first_cell(confusion: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """The cell with most mistakes; if there are none, with most images."""
+    counts = {(a, p): count for a, row in enumerate(confusion) for p, count in enumerate(row)}
+    mistakes = {cell: count for cell, count in counts.items() if count and cell[0] != cell[1]}
+    return max(mistakes or counts, key=counts.get)
 
 
 def _show_cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -> None:

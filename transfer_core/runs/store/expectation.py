@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.transferability import Option
 
-TOLERANCE = 1e-6  # of an accuracy: an end of an interval belongs to it
-
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -27,10 +25,14 @@ class Expectation:
     seconds_high: float | None
 
     def holds_accuracy(self, accuracy: float) -> bool | None:
-        """Whether an accuracy lies inside the interval; None if there is none."""
+        """Whether an accuracy lies inside the interval; None if there is none.
+
+        Both are taken as they are shown, the interval in whole percent and the accuracy in tenths,
+        so that no sentence contradicts its own numbers.
+        """
         if self.low is None or self.high is None:
             return None
-        return self.low - TOLERANCE <= accuracy <= self.high + TOLERANCE
+        return round(self.low, 2) <= round(accuracy, 3) <= round(self.high, 2)
 
     def holds_seconds(self, seconds: float | None) -> bool | None:
         """Whether a duration lies inside the range; None if one of both is not known."""
