@@ -65,6 +65,12 @@ def draw() -> None:
         if st.toggle(_("Run by run: differences, curves, settings"), key="compare_details"):
             compare_any(records)
         return
+    if len(records) == 1 and (
+        query := session.make_query(data=next(iter(records.values())).config.data_id)
+    ):
+        label = _("Decide: train another case, or all four, on the same images")
+        message = _("One run is here, and it takes two to compare.")
+        stop_unless(False, message, "pages/decide.py", label, **query)
     stop_unless(len(records) > 1, _("Train at least two runs first."), "pages/start.py", _("Start"))
     compare_any(records)
 

@@ -119,13 +119,16 @@ def judge(
     p_value: float = 0.001,
     epochs: int = 10,
     alternative: int | None = None,
+    **others,
 ):
     results = {
         key: make_case_result(key, accuracy, epochs=epochs) for key, accuracy in accuracies.items()
     }
     pair = SimpleNamespace(p_value=p_value, may_be_chance=p_value >= 0.05)
     other = alternative and TransferCase(alternative)
-    return judge_rule(results, TransferCase(textbook), lambda one, two: pair, alternative=other)
+    return judge_rule(
+        results, TransferCase(textbook), lambda one, two: pair, alternative=other, **others
+    )
 
 
 def test_the_rule_was_right_where_its_case_is_the_best():
@@ -161,6 +164,8 @@ def test_nothing_is_judged_without_the_textbooks_case_and_another(accuracies):
     verdict = judge(accuracies, 1)
     assert verdict.is_right is None
     assert "Train the cases to see" in verdict.sentences[0]
+    running = judge(accuracies, 1, is_running=True)
+    assert running.is_right is None and "are being trained" in running.sentences[0]
 
 
 @pytest.mark.parametrize(

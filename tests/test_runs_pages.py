@@ -2,18 +2,21 @@
 
 import json
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from answered_runs import make_data_set, make_finished_run
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
 from toy_runs import save_toy_checkpoint
 
+from pages.parts.compare import case_grid
 from pages.shared import caches, sharing
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
 from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.training import Preparing
+from transfer_core.workspaces import open_workspaces
 
 RIGHT, WRONG_TWICE = [0] * 4 + [1] * 4, [0] * 6 + [1, 1]
 
@@ -237,7 +240,9 @@ def test_all_four_cases_are_run_by_one_button_and_the_verdict_told(transfer_home
     assert len({(run.config.data_id, run.config.seed) for run in engine.list_runs()}) == 1
     running = build_page("compare", runs=read_query(app, "runs")).run(timeout=120)
     if not all(run.state.is_final for run in engine.list_runs()):
-        assert running.button(key="four_cases").disabled
+        button = running.button(key="four_cases")
+        assert button.disabled and "waits for the runs" in button.label
+        assert "The cases are being trained" in list_texts(running)
         running.button(key="compare_stop").click().run(timeout=120)
     for run in engine.list_runs():
         engine.wait(run.id, timeout=120)  # what was learned until now is enough for a test
@@ -249,6 +254,30 @@ def test_all_four_cases_are_run_by_one_button_and_the_verdict_told(transfer_home
         if "compare_grid" in each.proto.id
     )
     assert [cell["case"] for cell in cells] == [1, 2, 3, 4]
+
+
+def test_compare_with_one_run_leads_to_a_second_on_the_same_images(transfer_home):
+    data = make_data_set(transfer_home, test_images=4)
+    run = make_finished_run(transfer_home, data, RIGHT)
+    app = build_page("compare", runs=run).run()
+    assert "One run is here" in list_texts(app)
+    link = app.get("page_link")[0].proto
+    workspaces = open_workspaces(transfer_home)
+    data_id = workspaces.find_public_id(workspaces.this_computer, data.id)
+    assert (link.page, link.query_string) == ("decide", f"data={data_id}")
+
+
+@pytest.mark.parametrize(("now", "told"), [("3", "recommended “Case 1”"), ("1", "")])
+def test_compare_says_where_decide_has_its_star_by_now(monkeypatch, now, told):
+    def recommend(key):
+        return SimpleNamespace(recommended=SimpleNamespace(key=key, name=f"Case {key}"))
+
+    monkeypatch.setattr(case_grid, "list_runs_of", lambda data, source: [])
+    monkeypatch.setattr(case_grid, "follow_runs", lambda *_: recommend(now))
+    choice, data = SimpleNamespace(options=recommend("1")), SimpleNamespace(id="images")
+    group = SimpleNamespace(choice=choice, data=data, source=None)
+    words = case_grid._describe_new_recommendation(group)
+    assert told in words and bool(words) == bool(told)
 
 
 def test_a_run_that_waits_says_when_it_starts_and_is_taken_back(runs, monkeypatch):

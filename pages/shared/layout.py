@@ -82,11 +82,11 @@ def show_problem(problem: str, found: str, remedy: str) -> None:
             st.code(drawing, language=None)
 
 
-def stop_unless(present: object, message: str, page: str, label: str) -> None:
+def stop_unless(present: object, message: str, page: str, label: str, **query: str) -> None:
     """End a page whose input is missing, with a link to the page that makes it."""
     if not present:
         st.info(message, icon=":material/info:")
-        st.page_link(page, label=label, icon=":material/arrow_forward:")
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
         st.stop()
 
 

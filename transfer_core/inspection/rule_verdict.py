@@ -31,6 +31,7 @@ def judge_rule(
     compare: Callable[[str, str], PairedComparison],
     *,
     alternative: TransferCase | None = None,
+    is_running: bool = False,
 ) -> RuleVerdict:
     """Say whether the textbook's case was the best of those trained, by more than chance.
 
@@ -39,16 +40,18 @@ def judge_rule(
         textbook: The case that the rule points at.
         compare: Compares two runs image by image; called with their ids.
         alternative: The case of the other similarity, if nobody can tell which it is.
+        is_running: Whether runs of the cases go on.
     """
     best, caveat = _find_best(results.values()), _describe_shortening(results)
     said = {textbook, alternative or textbook}
     own = _find_best(each for each in results.values() if each.case in said)
     other = _find_best(each for each in results.values() if each.case not in said)
     if own is None or other is None:
-        missing = _(
-            "The textbook says {cases}. Train the cases to see whether it is right here.",
-            cases=_name(said),
-        )
+        if is_running:
+            text = N_("The textbook says {cases}. The cases are being trained: the answer follows.")
+        else:
+            text = N_("The textbook says {cases}. Train the cases to see whether it is right here.")
+        missing = _(text, cases=_name(said))
         return RuleVerdict(None, best and best.key, (missing,), caveat=caveat)
     if best is own:
         pair = compare(own.runs[0], other.runs[0])

@@ -11,13 +11,19 @@ import streamlit as st
 
 from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches, session
+from pages.shared.choice import list_runs_of
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.live_pace import draw_again
 from pages.shared.network_drawing import make_drawing
 from pages.shared.served_scripts import make_loader
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
-from transfer_core.inspection import collect_case_results, judge_rule, list_usual_epochs
+from transfer_core.inspection import (
+    collect_case_results,
+    follow_runs,
+    judge_rule,
+    list_usual_epochs,
+)
 from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
@@ -175,7 +181,11 @@ def show_verdict(group: CaseRuns) -> None:
         shown = group.results if group.is_complete else {}
         cells = {key: shown[key] for key in group.cell_keys.values() if key in shown}
         verdict = judge_rule(
-            cells, textbook.case, caches.compare_pair, alternative=textbook.alternative
+            cells,
+            textbook.case,
+            caches.compare_pair,
+            alternative=textbook.alternative,
+            is_running=bool(group.unfinished),
         )
     with st.container(border=True, gap="xxsmall", key="compare_verdict"):
         first, *others = verdict.sentences
@@ -188,7 +198,8 @@ def show_verdict(group: CaseRuns) -> None:
                 with st.popover(_("More"), type="tertiary"):
                     st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
         st.markdown(f"**{escape_markdown(first)}**")
-        asides = [verdict.caveat, _(P_MEANING) if verdict.p_value is not None else ""]
+        meaning = _(P_MEANING) if verdict.p_value is not None else ""
+        asides = [_describe_new_recommendation(group), verdict.caveat, meaning]
         if told := " ".join(filter(None, asides)):
             st.caption(escape_markdown(told))
         show_prediction(group.guess_key, group.results, verdict.best if cells else None)
@@ -206,6 +217,20 @@ def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
         "What was recommended before the runs, case {case}, was {points:.1f} points behind.",
         case=result.case.value,
         points=100 * (group.results[verdict.best].accuracy - result.accuracy),
+    )
+
+
+def _describe_new_recommendation(group: CaseRuns) -> str:
+    """Say why Decide has its star elsewhere than the cells here; "" if it has not."""
+    before, runs = group.choice.options, list_runs_of(group.data, group.source)
+    now = follow_runs(before, runs, group.data.id, group.source).recommended
+    if before.recommended is None or now is None or now.key == before.recommended.key:
+        return ""
+    return _(
+        "★ Before any run, Decide recommended “{before}”; with the results so far it recommends "
+        "“{now}”.",
+        before=before.recommended.name,
+        now=now.name,
     )
 
 

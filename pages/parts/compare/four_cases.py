@@ -51,7 +51,7 @@ def offer_four_cases(
     """
     plan, known = _plan(data, source, choice, minutes, seeds)
     if st.button(
-        _label_button(plan, known, seeds),
+        _label_button(plan, known, seeds, is_running),
         icon=":material/grid_view:",
         key="four_cases",
         type="primary" if primary else "secondary",
@@ -112,10 +112,12 @@ def _list_missing(plan: CasePlan, known, seeds: int) -> list[tuple[PlannedRun, i
     return [(run, seed) for run, seed in pairs if (run.key, seed) not in known]
 
 
-def _label_button(plan: CasePlan, known, seeds: int) -> str:
+def _label_button(plan: CasePlan, known, seeds: int, is_running: bool) -> str:
     """What the button does, and how long that takes as far as it is known."""
     from transfer_core.timing import TimeRange, describe_time_range
 
+    if is_running:
+        return _("Run all four cases: waits for the runs that go on")
     missing = [run for run, _ in _list_missing(plan, known, seeds)]
     if not missing or any(run.seconds is None for run in missing):
         return _("Run all four cases")

@@ -40,6 +40,7 @@ function drawCell(cell, chance, words) {
     node("div", { class: "cg-body", "aria-hidden": "true" }, node("div", { class: "cg-network" }, drawing, node("span", { class: "cg-soft" }, cell.trained)), drawCurve(cell, chance, words),
       node("div", { class: "cg-result" }, node("span", { class: cell.shade === null ? "cg-expected" : "cg-number" }, cell.accuracy || "–"), cell.accuracy ? node("span", { class: "cg-soft" }, words.test) : null, node("span", { class: "cg-soft" }, cell.knowledge),
         cell.state ? node("span", { class: "cg-state" }, cell.state) : null, cell.note ? node("span", { class: "cg-soft" }, cell.note) : null)))
+  element.style.setProperty("--cg-case", cell.case)
   if (cell.shade !== null) element.style.setProperty("--cg-shade", `${Math.round(6 + 22 * cell.shade)}%`)
   return element
 }
@@ -49,5 +50,5 @@ export default function ({ data, parentElement }) {
   const text = JSON.stringify(data)
   if (text === root.drawn) return
   root.drawn = text
-  root.replaceChildren(...data.cells.toSorted((a, b) => b.case - a.case).map((cell) => drawCell(cell, data.chance, data.words)))
+  root.replaceChildren(...data.cells.map((cell) => drawCell(cell, data.chance, data.words)))
 }
