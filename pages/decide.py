@@ -18,6 +18,7 @@ from pages.parts.decide.voices import (
     show_measured_voice,
     show_textbook_voice,
 )
+from pages.parts.start.live_sample import read_sample
 from pages.shared import caches, session
 from pages.shared.choice import Choice, resolve_choice
 from pages.shared.layout import (
@@ -31,7 +32,7 @@ from pages.shared.layout import (
 from pages.shared.network_drawing import make_drawing, show_network
 from pages.shared.network_note import show_network_note
 from pages.shared.progress import show_progress
-from transfer_core.dataset import DataSet
+from transfer_core.dataset import SPLITS, DataSet
 from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 
@@ -44,6 +45,9 @@ NETWORK_HEIGHT = 190  # pixels
 def draw() -> None:
     """Draw the page."""
     show_page_title(_("How should the network learn your images?"), "pages/decide.py")
+    if sample := session.take_request("sample"):
+        with show_errors(), show_progress() as report:
+            session.open_data_set(read_sample(sample, report).id)
     data_id = session.get_current_id("data")
     stop_unless(data_id, _("Bring images in first."), "pages/data.py", _("Go to Data"))
     with show_errors():
@@ -80,13 +84,17 @@ def draw() -> None:
 
 def show_data_and_network(data: DataSet) -> None:
     """Say in one line which images learn from which network."""
-    learned_from = len(data.records) - len(data.indices("test"))
+    train, validation, test = (len(data.indices(split)) for split in SPLITS)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             _(
-                "**{name}**: {images:,} images to learn from, {classes:,} classes",
+                "**{name}**: {images:,} images to learn from ({train:,} train, {validation:,} "
+                "validate), {test:,} to test, {classes:,} classes",
                 name=escape_markdown(data.name),
-                images=learned_from,
+                images=train + validation,
+                train=train,
+                validation=validation,
+                test=test,
                 classes=len(data.classes),
             ),
             width="content",

@@ -96,6 +96,24 @@ def test_the_most_accurate_within_the_minutes_is_recommended_and_ties_go_to_the_
     assert found.recommended.key == key
 
 
+@pytest.mark.parametrize("name", ["demonstration", "efficientnet_lite0", "resnet18"])
+def test_the_pages_words_on_how_small_a_lead_counts_are_those_of_the_calibrations(name):
+    """Half a point between measured ways, and none of a forecast: see lessons/options.md."""
+    calibration = load_calibration(get_network(name))
+    assert (calibration.margin, calibration.forecast_margin) == (0.005, 0.0)
+
+
+def test_a_forecast_that_is_recommended_names_the_measured_way_that_may_do_as_well():
+    words = "A forecast is rough, and a cheaper way may do as well: Case 1"
+    found = list_toy_options(measure({STAGES[-1]: 0.8}, 0.8))
+    assert found.recommended.key == "3" and words in found.reason
+    measured = list_toy_options(measure({STAGES[-1]: 0.999}, 0.999))
+    assert measured.recommended.measured and "rough" not in measured.reason
+    sure = replace(CALIBRATION, forecasts={"3": ForecastModel(3.0, {"best": 1.0}, 0.01)})
+    far = list_toy_options(measure({STAGES[-1]: 0.5}, 0.5), calibration=sure, tested=9_999)
+    assert far.recommended.key == "3" and "rough" not in far.reason
+
+
 def test_an_option_that_was_not_timed_fits_only_if_it_is_measured():
     found = list_toy_options(measure({STAGES[-1]: 0.8}, 0.8), seconds={})
     assert found.recommended.key == "1"

@@ -19,7 +19,7 @@ from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
 from pages.shared.layout import format_duration
 from pages.shared.workspace_cookie import make_proof, name_cookie
-from transfer_core import dataset
+from transfer_core import dataset, timing
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
@@ -232,6 +232,22 @@ def test_decide_shows_both_voices(data):
     defined = [each.value for each in words.markdown]
     assert ["**Forecast**" in each for each in defined] == [True, False]
     assert list_texts(app).count("**Forecast**") == 1  # and not behind "Why?" once more
+
+
+def test_decide_says_where_images_are_and_why_a_time_is_unknown(data, monkeypatch):
+    why = "Time unknown: it can't be measured while a run trains"
+    app = build_page("decide", data=data.id).run()
+    assert "24 images to learn from (18 train, 6 validate), 6 to test" in list_texts(app)
+    assert why not in list_texts(app)
+    monkeypatch.setattr(timing, "forecast_options", lambda *_, **__: {}, raising=False)
+    assert why in list_texts(build_page("decide", data=data.id).run())
+
+
+def test_decide_opens_a_sample_that_the_address_names(transfer_home):
+    app = build_page("decide", sample="plankton").run(timeout=120)
+    assert not app.exception and "**Plankton, a few**: 120 images to learn from" in list_texts(app)
+    unknown = build_page("decide", sample="no-such-sample").run()
+    assert not unknown.exception and unknown.error
 
 
 def draw_first_numbers():

@@ -59,8 +59,9 @@ def choose_option(
 ) -> Option | None:
     """Return the most accurate option within the minutes; None if nothing is known.
 
-    A dearer option must be better by more than a margin, for smaller differences are noise: that
-    of the calibration or, between two options that were run, a standard error of their test.
+    A dearer option must be better by more than a margin: that of the calibration (of those that
+    were fitted, half a point between two measured options, and none where one is forecast) or,
+    between two options that were run, a standard error of their test.
 
     Args:
         options: In the order of `cases.list_strategies`.
@@ -122,6 +123,10 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
     ]
     if not better:
         told.append(_("Nothing else is expected to do better."))
+    if not (chosen.measured or chosen.runs):
+        told.append(
+            _describe_safe_option(chosen, [each for each in options if fits(each, minutes)])
+        )
     alike = [each for each in better if fits(each, minutes)]
     if alike:
         other = describe_accuracy(max(alike, key=_get_printed))
@@ -130,7 +135,23 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
     if late:
         why = _describe_lateness(late, minutes)
         told.append(_("{late}, but {why}.", late=describe_accuracy(late), why=why))
-    return " ".join(told)
+    return " ".join(filter(None, told))
+
+
+def _describe_safe_option(chosen: Option, options: list[Option]) -> str:
+    """Name the best cheaper option whose accuracy is measured, if the forecast may be too high."""
+    cheaper = [
+        each
+        for each in options
+        if (each.measured or each.runs) and _rank_cost(each) < _rank_cost(chosen)
+    ]
+    best = max(cheaper, key=lambda each: each.accuracy, default=None)
+    if best is None or best.accuracy < chosen.low:
+        return ""
+    return _(
+        "A forecast is rough, and a cheaper way may do as well: {other}.",
+        other=describe_accuracy(best),
+    )
 
 
 def _get_printed(option: Option) -> float:

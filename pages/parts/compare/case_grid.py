@@ -199,7 +199,7 @@ def show_verdict(group: CaseRuns) -> None:
                     st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
         st.markdown(f"**{escape_markdown(first)}**")
         meaning = _(P_MEANING) if verdict.p_value is not None else ""
-        asides = [_describe_new_recommendation(group), verdict.caveat, meaning]
+        asides = [verdict.caveat, meaning, _describe_new_recommendation(group)]
         if told := " ".join(filter(None, asides)):
             st.caption(escape_markdown(told))
         show_prediction(group.guess_key, group.results, verdict.best if cells else None)

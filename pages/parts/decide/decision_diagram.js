@@ -115,14 +115,16 @@ function flow(blocks, box, band, pills) {
   return y <= end + 2 && pills.every(isFree) ? placed : null
 }
 
-const PLANS = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
-PLANS.push(...[60, 50, 40, 30].map((drawing) => ({ summary: false, knowledge: true, drawing })))
-PLANS.push(...[true, false].flatMap((knowledge) => [32, 24, 18].map((corner) => ({ knowledge, corner }))))
+const DRAWN = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
+DRAWN.push(...[60, 50, 40, 30].map((drawing) => ({ summary: false, knowledge: true, drawing })))
+const CORNERS = [true, false].flatMap((knowledge) => [32, 24, 18].map((corner) => ({ knowledge, corner })))
+// In a narrow cell a drawing beside the title would leave the title one word a line.
+const PLANS = { wide: [...DRAWN, ...CORNERS], narrow: [...DRAWN, { knowledge: true }, ...CORNERS] }
 
 function drawCell(cell, box, band, textbook, state, frame) {
   const { scale } = frame, inside = box.width - 20, pills = listPills(cell, textbook, frame, state.data.words)
   let placed = null
-  for (const plan of PLANS) {
+  for (const plan of frame.narrow ? PLANS.narrow : PLANS.wide) {
     placed = flow(listBlocks(cell, state, frame, inside, plan), box, band, pills)
     if (placed) break
   }

@@ -156,6 +156,13 @@ def show_measured_voice(choice: Choice) -> None:
             _explain_measured(choice)
             choose_cut(choice)
         show_options(choice)
+        if has_unknown_times(choice):
+            st.caption(
+                _(
+                    ":material/timer_off: Time unknown: it can't be measured while a run trains. "
+                    "Look again when the run has ended."
+                )
+            )
         if any(result.is_shortened for result in choice.results.values()):
             st.caption(_(r"\* Shortened: does not count for ★, for a full run may end higher."))
 
@@ -179,13 +186,6 @@ def _explain_measured(choice: Choice) -> None:
                 "than it is: some of its lead is luck."
             )
         )
-    if has_unknown_times(choice):
-        st.caption(
-            _(
-                ":material/timer_off: Unknown times can't be measured while a run trains: look "
-                "again when it has ended."
-            )
-        )
 
 
 def choose_minutes() -> None:
@@ -199,8 +199,8 @@ def choose_minutes() -> None:
         on_change=_take_minutes,
         width=360,
         help=_(
-            "Recommended is the most accurate way that ends in time, as timed on this computer; "
-            "of equally good ones, the cheaper."
+            "Recommended is the way expected to be most accurate that ends in time, as timed on "
+            "this computer; of measured ways less than half a point apart, the cheaper."
         ),
     )
 
