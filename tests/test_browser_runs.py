@@ -110,5 +110,10 @@ def test_all_four_cases_run_side_by_side_and_the_rule_is_judged(open_page, tmp_p
         page.get_by_text(re.compile("the textbook said case")).wait_for()
         page.get_by_role("button", name=re.compile("^Take (the best: )?case")).wait_for()
         assert page.locator(".cg-line").count() == 4
+        place = "cells => cells.map(cell => cell.getBoundingClientRect()).map(({ x, y }) => [y, x])"
+        one, two, three, four = cells.evaluate_all(place)  # as they are read
+        assert four < three < two < one  # row by row, as in the textbook's diagram
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert (places := cells.evaluate_all(place)) == sorted(places)
     finally:
         server.close()
