@@ -13,7 +13,6 @@ from pages.parts.compare.case_grid import (
     group_runs,
     list_cases,
     show_case_grid,
-    show_verdict,
 )
 from pages.parts.compare.comparison import (
     RUN_LETTERS,
@@ -23,6 +22,7 @@ from pages.parts.compare.comparison import (
     show_significance,
 )
 from pages.parts.compare.four_cases import choose_effort, offer_four_cases
+from pages.parts.compare.verdict import show_verdict
 from pages.shared import caches, session
 from pages.shared.choice import list_runs_of, resolve_choice
 from pages.shared.layout import (

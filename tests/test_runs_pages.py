@@ -9,7 +9,7 @@ from answered_runs import make_data_set, make_finished_run
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
 from toy_runs import save_toy_checkpoint
 
-from pages.parts.compare import case_grid
+from pages.parts.compare import verdict
 from pages.shared import caches, sharing
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunState
@@ -272,11 +272,11 @@ def test_compare_says_where_decide_has_its_star_by_now(monkeypatch, now, told):
     def recommend(key):
         return SimpleNamespace(recommended=SimpleNamespace(key=key, name=f"Case {key}"))
 
-    monkeypatch.setattr(case_grid, "list_runs_of", lambda data, source: [])
-    monkeypatch.setattr(case_grid, "follow_runs", lambda *_: recommend(now))
+    monkeypatch.setattr(verdict, "list_runs_of", lambda data, source: [])
+    monkeypatch.setattr(verdict, "follow_runs", lambda *_: recommend(now))
     choice, data = SimpleNamespace(options=recommend("1")), SimpleNamespace(id="images")
     group = SimpleNamespace(choice=choice, data=data, source=None)
-    words = case_grid._describe_new_recommendation(group)
+    words = verdict._describe_new_recommendation(group)
     assert told in words and bool(words) == bool(told)
 
 

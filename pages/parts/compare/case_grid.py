@@ -1,4 +1,4 @@
-"""The 2 x 2 of the four cases: drawing, live curve and result of each, and the verdict."""
+"""The 2 x 2 of the four cases: drawing, live curve and result of each."""
 
 from __future__ import annotations
 
@@ -9,32 +9,24 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches, session
-from pages.shared.choice import list_runs_of
-from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.layout import show_errors
 from pages.shared.live_pace import draw_again
 from pages.shared.network_drawing import make_drawing
 from pages.shared.served_scripts import make_loader
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
-from transfer_core.inspection import (
-    collect_case_results,
-    follow_runs,
-    judge_rule,
-    list_usual_epochs,
-)
-from transfer_core.languages import N_, _
+from transfer_core.inspection import collect_case_results, list_usual_epochs
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from pages.shared.choice import Choice
     from transfer_core.dataset import DataSet
-    from transfer_core.inspection import CaseResult, RuleVerdict
+    from transfer_core.inspection import CaseResult
     from transfer_core.networks import SourceNetwork
     from transfer_core.runs import RunRecord
 
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
-P_MEANING = N_("p: how often equally good networks differ so much by chance.")
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
     html='<div class="case-grid"></div>',
@@ -171,67 +163,6 @@ def list_words() -> dict[str, str]:
         "epochs": _("{epochs} epochs"),
         "not_trained": _("not trained yet"),
     }
-
-
-def show_verdict(group: CaseRuns) -> None:
-    """Say whether the rule was right here, and whether the recommendation was."""
-    textbook = group.choice.textbook
-    with show_errors():
-        # Before all runs are over there is nothing to judge.
-        shown = group.results if group.is_complete else {}
-        cells = {key: shown[key] for key in group.cell_keys.values() if key in shown}
-        verdict = judge_rule(
-            cells,
-            textbook.case,
-            caches.compare_pair,
-            alternative=textbook.alternative,
-            is_running=bool(group.unfinished),
-        )
-    with st.container(border=True, gap="xxsmall", key="compare_verdict"):
-        first, *others = verdict.sentences
-        others = [*others, _describe_recommendation(group, verdict)]
-        with st.container(
-            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-        ):
-            st.subheader(_("Was the rule right here?"), anchor=False, width="content")
-            if any(others):
-                with st.popover(_("More"), type="tertiary"):
-                    st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
-        st.markdown(f"**{escape_markdown(first)}**")
-        meaning = _(P_MEANING) if verdict.p_value is not None else ""
-        asides = [verdict.caveat, meaning, _describe_new_recommendation(group)]
-        if told := " ".join(filter(None, asides)):
-            st.caption(escape_markdown(told))
-        show_prediction(group.guess_key, group.results, verdict.best if cells else None)
-
-
-def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
-    recommended = group.choice.options.recommended
-    result = group.results.get(recommended.key) if recommended else None
-    if verdict.p_value is None or result is None:
-        return ""
-    if result.key == verdict.best:
-        case = result.case.value
-        return _("What was recommended before the runs, case {case}, was the best.", case=case)
-    return _(
-        "What was recommended before the runs, case {case}, was {points:.1f} points behind.",
-        case=result.case.value,
-        points=100 * (group.results[verdict.best].accuracy - result.accuracy),
-    )
-
-
-def _describe_new_recommendation(group: CaseRuns) -> str:
-    """Say why Decide has its star elsewhere than the cells here; "" if it has not."""
-    before, runs = group.choice.options, list_runs_of(group.data, group.source)
-    now = follow_runs(before, runs, group.data.id, group.source).recommended
-    if before.recommended is None or now is None or now.key == before.recommended.key:
-        return ""
-    return _(
-        "★ Before any run, Decide recommended “{before}”; with the results so far it recommends "
-        "“{now}”.",
-        before=before.recommended.name,
-        now=now.name,
-    )
 
 
 def list_cases(records: Mapping[str, RunRecord]) -> set[TransferCase]:
