@@ -258,7 +258,7 @@ def test_the_capacity_says_why_a_place_stays_free_and_a_wait_is_not_known(transf
     assert "kept for short runs" in explain(1.0, Lane.short)
     assert "kept for long runs" in explain(1.0, Lane.long, lane=Lane.short)
     assert explain(1.0, Lane.long) == explain(1.0) == ""  # it begins at once; nothing is free
-    assert "as soon as a run like" in explain(None)
+    assert "once runs like" in explain(None)
     assert _list_reasons(Capacity((Place("Fast", here, 2, (), (Lane.short,)),), ())) == []
 
 

@@ -127,7 +127,7 @@ def _configure_columns(cells: Sequence[Mapping[str, object]]) -> dict[str, objec
         "live": number(_("live (%)"), format="%.0f", help=_("Accuracy on the validation images.")),
         "guess": number(_("guess (%)"), format="%.0f"),
         "told": told if is_told else None,
-        "test": number(_("result (%)"), format="%.1f", help=_("Accuracy on the test images.")),
+        "test": number(_("result (%)"), format="localized", help=_("Accuracy on the test images.")),
     }
 
 
@@ -136,13 +136,13 @@ def _list_cells(run: ClassRun | None) -> dict[str, object]:
     told, result = record and record.expectation, record and record.result
     has_interval = told and told.low is not None
     return {
+        "now": record and name_state(record),
         "data": run and run.data_name,
         "case": record and record.config.strategy.textbook_case,
-        "now": record and name_state(record),
         "live": run and run.live_accuracy and 100 * run.live_accuracy,
         "guess": None if run is None or run.guess is None else 100 * run.guess,
         "told": describe_interval(told.low, told.high) if has_interval else None,
-        "test": result and 100 * result.accuracy,
+        "test": result and round(100 * result.accuracy, 1),
     }
 
 

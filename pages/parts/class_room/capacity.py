@@ -162,7 +162,7 @@ def _list_reasons(capacity: Capacity) -> list[str]:
         return [*reasons, _("A cluster does not tell when it has room.")]
     return [
         *reasons,
-        _("A wait is known as soon as a run like each of those before it was trained here."),
+        _("A wait is known once runs like all those before it were trained here."),
     ]
 
 

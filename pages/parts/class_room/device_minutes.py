@@ -50,7 +50,7 @@ def _show_minutes(class_: Class, runs: Sequence[ClassRun]) -> None:
     key = f"{class_.id}_{class_.names_hidden}"
     _show_table(
         [
-            {"student": who, "runs": counts[who], "minutes": spent / 60}
+            {"student": who, "runs": counts[who], "minutes": round(spent / 60, 1)}
             for who, spent in seconds.most_common()
         ],
         _("Device minutes of each of {students:,} students.", students=len(counts)),
@@ -64,7 +64,7 @@ def _show_minutes(class_: Class, runs: Sequence[ClassRun]) -> None:
                     "run": run.record.name,
                     "now": name_state(run.record),
                     "attempts": run.record.attempt,
-                    "minutes": run.device_seconds / 60,
+                    "minutes": round(run.device_seconds / 60, 1),
                 }
                 for run in reversed(runs)
             ],
@@ -85,7 +85,7 @@ def _show_table(rows: Sequence[Mapping[str, object]], alt: str, key: str) -> Non
             "runs": _("runs"),
             "now": _("now"),
             "attempts": _("attempts"),
-            "minutes": st.column_config.NumberColumn(_("device minutes"), format="%.1f"),
+            "minutes": st.column_config.NumberColumn(_("device minutes"), format="localized"),
         },
         alt=alt,
     )
