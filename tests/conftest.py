@@ -22,9 +22,9 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--all-networks",
+        "--thorough",
         action="store_true",
-        help="test all of torchvision's networks, many of timm's, and whole runs of several ranks",
+        help="test what takes minutes more: all networks, whole runs of several ranks, more kills",
     )
     parser.addoption(
         "--slurm",
@@ -39,7 +39,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `all_networks`, `slurm` or `ray`, unless they are asked for.
+    """Leave out the tests marked `thorough`, `slurm` or `ray`, unless they are asked for.
 
     A browser test that fails is run once more: Chromium may be slow where others use the machine.
     The summary names what was run again. Browser tests come first, for they take long, and
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    for marker in ("all_networks", "slurm", "ray"):
+    for marker in ("thorough", "slurm", "ray"):
         left_out = [item for item in items if item.get_closest_marker(marker)]
         if left_out and not config.getoption(marker):
             config.hook.pytest_deselected(items=left_out)

@@ -186,7 +186,7 @@ def test_randomising_the_weights_changes_the_maps(trained):
     assert min(step.correlation for step in steps) < steps[0].correlation
 
 
-@pytest.mark.all_networks
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_randomising_the_weights_changes_the_maps_of_a_residual_network(transfer_home):
     """Its maps have 3 x 3 positions here, which padded borders make alike to some degree."""

@@ -104,7 +104,7 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     server, open_page, archive
 ):
     page = open_page()
-    run = start_run(page, server, archive, "Case 3", epochs=12)  # longer than the first drawings
+    run = start_run(page, server, archive, "Case 3", epochs=60)  # longer than all drawings
     wait_for_points(page, 0)
     wait_for_points(page, count_points(page))  # the chart changes while it trains
     before = count_points(page)
@@ -114,6 +114,7 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     other = open_page()  # a second tab of somebody else
     other.goto(f"{server.url}/train?run={run}")
     wait_for_points(other, 0)
+    page.get_by_role("button", name="Stop and keep what was learned").click()
     page.get_by_role("button", name="Go on: the result").click()
     page.get_by_text("test images are right").wait_for()
     page.get_by_text("Confusion matrix of the test images").wait_for()

@@ -240,7 +240,7 @@ def test_run_on_too_many_devices_is_refused_before_it_is_queued(
         assert engine.list_runs() == before
 
 
-@pytest.mark.all_networks
+@pytest.mark.thorough
 def test_run_among_the_ranks_of_a_launcher(home, config, tmp_path, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -259,7 +259,7 @@ def test_run_among_the_ranks_of_a_launcher(home, config, tmp_path, monkeypatch):
     assert isinstance(events[-1], Result)
 
 
-@pytest.mark.all_networks  # half a minute of processor time
+@pytest.mark.thorough  # half a minute of processor time
 def test_run_of_two_ranks_survives_a_killed_one_with_the_same_result_and_can_be_stopped(
     home, config, tmp_path, monkeypatch
 ):

@@ -49,6 +49,11 @@ def run(noise, transfer_home, train_once):
     return train_once(transfer_home, plan_run(noise), "noise")
 
 
+@pytest.fixture
+def fine_tuned(noise, transfer_home, train_once):
+    return train_once(transfer_home, plan_run(noise, TransferCase.LARGE_SIMILAR), "noise")
+
+
 def list_labels(app) -> list[str]:
     return [button.label for button in app.button]
 
@@ -203,14 +208,15 @@ def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
 
 
 @pytest.mark.parametrize("best_epoch", [0, 3])
-def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(best_epoch, noise, monkeypatch):
-    run = train_run(noise, TransferCase.LARGE_SIMILAR)
-    log = caches.get_run_log(run)
+def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(
+    best_epoch, fine_tuned, monkeypatch
+):
+    log = caches.get_run_log(fine_tuned)
     ended = next(entry for entry in log.events() if isinstance(entry.event, Ended))
     changed = replace(ended, event=replace(ended.event, best_epoch=best_epoch))
     others = [event for event in log.events() if event is not ended]
     monkeypatch.setattr(log, "events", lambda max_age=0.0: [*others, changed])
-    told = [info.value for info in build_page("results", run=run).run().info]
+    told = [info.value for info in build_page("results", run=fine_tuned).run().info]
     assert any("the new layer trained alone" in text for text in told) == (best_epoch == 0)
 
 
@@ -224,19 +230,20 @@ def change_result(monkeypatch, run: str, **values) -> None:
 
 
 @pytest.mark.parametrize("page", ["results", "train"])
-def test_a_result_below_the_new_layer_alone_says_so_and_offers_case_1(page, noise, monkeypatch):
-    run = train_run(noise, TransferCase.LARGE_SIMILAR)
+def test_a_result_below_the_new_layer_alone_says_so_and_offers_case_1(
+    page, noise, fine_tuned, monkeypatch
+):
     numbers = {"validation_accuracy": 0.7, "accuracy": 0.6}
     better = {"baseline_validation_accuracy": 0.8, "baseline_accuracy": 0.65}
-    change_result(monkeypatch, run, **numbers, **better)
-    app = build_page(page, run=run).run()
+    change_result(monkeypatch, fine_tuned, **numbers, **better)
+    app = build_page(page, run=fine_tuned).run()
     (told,) = [each.value for each in app.warning if "trained alone" in each.value]
     assert "80.0% of the validation images against 70.0%" in told
     assert "65.0% of the test images against 60.0%" in told
     assert "is about as good, and simpler" in told  # five points on few images may be chance
     app.button(key="case_1_below").click().run()
     assert not app.exception and not app.error
-    (other,) = [each for each in caches.get_engine().list_runs() if each.id != run]
+    (other,) = [each for each in caches.get_engine().list_runs() if each.id != fine_tuned]
     assert other.config.strategy.case == TransferCase.SMALL_SIMILAR
     assert (other.config.data_id, other.config.seed) == (noise.id, 0)
     caches.get_engine().wait(other.id, timeout=60)

@@ -88,7 +88,8 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "epoch"), [(1, 2), *((3, epoch) for epoch in range(1, EPOCHS + 1))]
+    ("case", "epoch"),
+    [(1, 2), (3, 2), *(pytest.param(3, each, marks=pytest.mark.thorough) for each in (1, EPOCHS))],
 )
 def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
     case, epoch, home, configs, uninterrupted, tmp_path
@@ -108,7 +109,9 @@ def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
     assert find(events, Ended).changes == find(expected_events, Ended).changes
 
 
-@pytest.mark.parametrize("steps", [2, 5, 8])
+@pytest.mark.parametrize(
+    "steps", [5, *(pytest.param(each, marks=pytest.mark.thorough) for each in (2, 8))]
+)
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_interrupted_after_any_step_ends_with_the_same_weights(
     case, steps, home, configs, uninterrupted, tmp_path, monkeypatch

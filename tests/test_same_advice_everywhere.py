@@ -14,6 +14,7 @@ from transfer_core.transferability.textbook import choose_similarity
 
 SOURCE = get_network("demonstration")
 IMAGES = 60  # per set; the digits that differ do so in any number of images
+LARGE_SAMPLES = {"plankton_many", "digits"}
 NOISE = np.random.default_rng(0)
 
 
@@ -70,7 +71,14 @@ def decide(pixels: np.ndarray, labels: np.ndarray):
     return *answers, evidence.is_flip_invariant, found.reasons
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "colours", "faint colours", "noise", "uniform grey"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(each for each in SAMPLES if each not in LARGE_SAMPLES),
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in sorted(LARGE_SAMPLES)),
+        *("colours", "faint colours", "noise", "uniform grey"),
+    ],
+)
 def test_images_get_the_same_answers_whatever_the_last_digits(name, transfer_home, monkeypatch):
     monkeypatch.setattr(estimate, "MAX_SAMPLE_IMAGES", IMAGES)
     pixels, labels = load_sample(name, transfer_home) if name in SAMPLES else make_synthetic(name)

@@ -98,9 +98,10 @@ def test_weights_are_read_without_safetensors_as_it_reads_them(tmp_path):
     [
         (TransferCase.SMALL_SIMILAR, {"settings": {"views": 2}}),
         (TransferCase.LARGE_SIMILAR, {}),
-        (
+        pytest.param(
             TransferCase.LARGE_SIMILAR,
             {"settings": {"train_head_first": True, "freeze_batch_norm": True}},
+            marks=pytest.mark.thorough,
         ),
         (TransferCase.LARGE_DIFFERENT, {"initialise": "random"}),
     ],

@@ -377,7 +377,7 @@ def test_own_weights_of_one_of_its_networks_are_taken_in(tmp_path):
         torch.testing.assert_close(load_pretrained(source)(images), own(images))
 
 
-@pytest.mark.all_networks
+@pytest.mark.thorough
 def test_many_networks_of_many_families_go_through_everything(tmp_path):
     results = tmp_path / "results.jsonl"
     command = [sys.executable, "-m", "benchmarks.timm_networks", "--results", str(results)]

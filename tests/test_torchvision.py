@@ -60,9 +60,18 @@ def get_representatives() -> set[str]:
 
 REPRESENTATIVES = get_representatives()
 # Each takes several seconds, and its building blocks occur in another family too.
-SLOW = {"efficientnet_v2_s", "maxvit_t", "swin_v2_t", "vgg11_bn", "wide_resnet50_2"}
+SLOW = {
+    "efficientnet_v2_s",
+    "maxvit_t",
+    "mobilenet_v2",
+    "regnet_x_400mf",
+    "resnext50_32x4d",
+    "swin_v2_t",
+    "vgg11_bn",
+    "wide_resnet50_2",
+}
 SWEEP = [
-    pytest.param(name, marks=[] if name in REPRESENTATIVES - SLOW else pytest.mark.all_networks)
+    pytest.param(name, marks=[] if name in REPRESENTATIVES - SLOW else pytest.mark.thorough)
     for name in NETWORKS
 ]
 

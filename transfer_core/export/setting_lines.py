@@ -98,6 +98,8 @@ def _iterate_statements(
 ) -> Iterator[ScriptStatement]:
     """Yield every statement, also inside functions and blocks, with its function."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):  # no statements in it
+            continue
         if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield _describe_statement(node, function)
         yield from _iterate_statements(
