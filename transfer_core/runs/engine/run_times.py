@@ -26,16 +26,16 @@ class RunTimes:
 
     def __init__(self, store: RunStore, home: Path) -> None:
         self._store, self._home = store, home
-        self._known: dict[str, tuple[float, float | None]] = {}  # answers, and until when
+        self._known: dict[str, tuple[float, float | None]] = {}  # until when, and the answer
 
     def forecast(self, config: RunConfig) -> float | None:
         """Return the seconds that a run is expected to take; None if nobody knows."""
-        settings = to_json(replace(config, seed=0))  # the seed costs no time
+        settings = repr(replace(config, seed=0))  # the seed costs no time
         until, seconds = self._known.get(settings, (0.0, None))
         if time.monotonic() > until:
             seconds = self._forecast_by_costs(config)
             if seconds is None:
-                seconds = self._forecast_by_equal_run(settings)
+                seconds = self._forecast_by_equal_run(config)
             self._known[settings] = time.monotonic() + FRESH_SECONDS, seconds
         return seconds
 
@@ -51,7 +51,7 @@ class RunTimes:
             return None
         return (forecast.total.low * forecast.total.high) ** 0.5
 
-    def _forecast_by_equal_run(self, settings: str) -> float | None:
+    def _forecast_by_equal_run(self, config: RunConfig) -> float | None:
         """The time of the newest run with another seed at most; of one that ended if there is."""
         is_readable = sa.func.json_valid(RUNS.c.config)
         stored = sa.case((is_readable, sa.func.json_remove(RUNS.c.config, "$.seed")))
@@ -60,7 +60,7 @@ class RunTimes:
             .where(
                 RUNS.c.state.in_([RunState.finished, RunState.training]),
                 RUNS.c.attempt == 1,
-                stored == sa.func.json_remove(settings, "$.seed"),
+                stored == sa.func.json_remove(to_json(config), "$.seed"),
             )
             .order_by(RUNS.c.ended.is_(None), RUNS.c.number.desc())
         )
