@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from toy_runs import make_config, make_perform, make_step
 
+from transfer_core.runs.engine import run_times
 from transfer_core.runs.engine.capacity import read_capacity
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.recovery import restore_events
+from transfer_core.runs.engine.run_times import RunTimes
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.store.device_time import (
     Occupation,
@@ -21,6 +23,7 @@ from transfer_core.runs.store.device_time import (
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import RunState, StateChanged
+from transfer_core.runs.store.schema import RUNS
 from transfer_core.runs.store.store import RunStore
 from transfer_core.runs.stored_texts import WAITING_FOR_CLUSTER
 from transfer_core.system import Hardware, list_hardware
@@ -91,9 +94,11 @@ def test_a_run_on_two_gpus_keeps_both_busy_and_what_waits_stands_in_order(tmp_pa
     lanes = (Lane.short, Lane.long)
     with Engine(tmp_path, make_perform(), lanes=lanes) as engine:
         one = replace(make_config(), device="cuda")
-        two = replace(one, devices=2)
-        first, second = (engine.store.create(each, engine="e").id for each in (two, one))
-        slow, soon, unknown = (engine.store.create(one, engine="e").id for _ in range(3))
+        two, other = replace(one, devices=2), replace(one, input_size=64)
+        waiting = (two, one, one, other, one)
+        first, second, slow, soon, unknown = (
+            engine.store.create(each, engine="e").id for each in waiting
+        )
         for run_id in (first, second):
             engine.store.set_state(run_id, RunState.preparing, started=time.time())
         engine.store.append(first, [Started(4, 1, 6, 2, 10, 100, "cuda"), make_step(3)])
@@ -101,7 +106,9 @@ def test_a_run_on_two_gpus_keeps_both_busy_and_what_waits_stands_in_order(tmp_pa
         engine.store.append(second, [WAITS])
         kinds = {first: Lane.long, slow: Lane.long}
         engine._lanes._lanes.update({each: Lane.short for each in (second, soon, unknown)} | kinds)
-        engine._lanes._seconds.update({second: 7.0, soon: None})
+        monkeypatch.setattr(
+            engine._times, "forecast", lambda config: 7.0 if config == one else None
+        )
         executor = ThreadExecutor(make_perform(), 2)
         capacity = read_capacity(engine, executor, "e", lanes)
     assert [place.name for place in capacity.places] == ["Slow", "Fast", "Fast"]
@@ -114,3 +121,28 @@ def test_a_run_on_two_gpus_keeps_both_busy_and_what_waits_stands_in_order(tmp_pa
     assert told[0] == (slow, Lane.long, 1.0)  # that the first says it still takes
     assert told[1][:2] == (soon, Lane.short) and told[1][2] <= 7.0
     assert told[2] == (unknown, Lane.short, None)  # nobody knows the time of the one before
+
+
+def test_a_run_is_expected_to_take_as_long_as_one_like_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_times, "FRESH_SECONDS", 0.0)
+    store, config = RunStore(tmp_path), make_config(seed=3)
+    times = RunTimes(store, tmp_path)
+    assert times.forecast(config) is None
+    store.create(make_config())
+    with store.begin_write() as connection:
+        connection.execute(RUNS.update().values(config="{", state=RunState.finished, attempt=1))
+    trains = store.create(make_config()).id
+    with store.begin_write() as connection:
+        row = RUNS.update().where(RUNS.c.id == trains)
+        begun = {"state": RunState.training, "started": time.time() - 60, "attempt": 1}
+        connection.execute(row.values(**begun))
+    assert times.forecast(config) is None  # it has not said how long it takes
+    store.append(trains, [make_step(1, seconds_left=30.0)])
+    assert times.forecast(config) == pytest.approx(90, abs=5)
+    ended = store.create(make_config(seed=1)).id
+    with store.begin_write() as connection:
+        row = RUNS.update().where(RUNS.c.id == ended)
+        over = {"state": RunState.finished, "started": 100.0, "ended": 107.0, "attempt": 1}
+        connection.execute(row.values(**over))
+    assert times.forecast(config) == 7.0  # rather than one that may end otherwise
+    assert times.forecast(replace(config, input_size=64)) is None

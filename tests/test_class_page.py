@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,16 +10,32 @@ from streamlit.runtime.scriptrunner import RerunData
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 from streamlit.testing.v1 import local_script_runner
 from test_pages import list_texts, own_engine  # noqa: F401
+from test_server import set_options
 from test_workspaces import open_as
 from toy_runs import make_config, make_step, make_test_result
 
+from pages.parts.class_room import board, device_minutes
 from pages.parts.class_room import student as student_card
 from pages.parts.class_room import teacher as teacher_parts
+from pages.parts.class_room.capacity import _list_reasons
 from pages.shared import caches, class_keeping, class_task, sharing
-from transfer_core.runs import ActiveRun, Capacity, Place, QueuedRun, RunState
-from transfer_core.workspaces import Belongings, Task, open_classes, open_workspaces
+from transfer_core.runs import (
+    ActiveRun,
+    Capacity,
+    Expectation,
+    Lane,
+    Place,
+    QueuedRun,
+    RunState,
+    RunStore,
+)
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.system import Hardware
+from transfer_core.workspaces import Belongings, ClassRun, Task, open_classes, open_workspaces
 from transfer_core.workspaces.classes import password
 
+TEACHERS = ("class_stop", "class_front", "class_close", "class_delete")  # keys of buttons
+LAN, MAPPED = "http://192.168.1.7:8501", "http://localhost:8080"
 pytestmark = pytest.mark.real_workspaces
 
 
@@ -70,7 +87,7 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
 
     student = join_by_page(monkeypatch, secrets[1], class_.code)
     assert "Ada in" in student.subheader[0].value and "class" not in student.query_params
-    assert not {"class_stop", "class_close", "class_delete"} & list_keys(student)
+    assert not any(key.startswith(TEACHERS) for key in list_keys(student))
 
     teacher = open_class_page(monkeypatch, secrets[0])
     assert teacher.dataframe[0].value["student"].tolist() == ["Ada"]
@@ -188,7 +205,7 @@ def test_the_capacity_names_the_class_and_nobody_else(secrets, transfer_home, mo
         runs.create(make_config(), f"run {n}", owner, engine="nobody's").id
         for n, owner in enumerate(owners)
     )
-    runs.set_state(trains, RunState.training)
+    runs.set_state(trains, RunState.training, started=time.time() - 90)
     runs.append(trains, [make_step(1)])
     active = (ActiveRun(runs.get(trains), "17", time.time() - 90, 0.25),)
     place = Place("slurm", None, 4, active, (None,) * 3)
@@ -205,13 +222,69 @@ def test_the_capacity_names_the_class_and_nobody_else(secrets, transfer_home, mo
     assert "SLURM · at most 4 runs at a time" in drawing and "3 × free" in drawing
     assert "Ada &lt;b&gt;<small>training, 25%" in drawing and "1 Ada &lt;b&gt;<small>in" in drawing
     assert "my secret" not in drawing + str(table.values)
-    assert cost["runs"].tolist() == [2] and cost["minutes"][0] >= 0
-    assert "device minutes in 2 runs" in list_texts(app) and len(each) == 2
+    assert table["wait"][3] == "not known yet" and "cluster does not tell" in list_texts(app)
+    assert cost["student"].tolist() == ["Ada <b>"] and cost["minutes"][0] >= 0
+    assert set(each["run"]) <= {"run 0", "run 1"} and "device minutes in" in list_texts(app)
     app.toggle(key=f"class_hidden_{class_.id}").set_value(True).run()
     drawing = "".join(map(read_html, app.get("html")))
     assert "Student 1" in drawing and "Ada" not in drawing + str(app.dataframe[0].value.values)
     app.button_group(key="class_view").set_value("students").run()
     assert "now" in app.dataframe[0].value and "where" not in app.dataframe[0].value
+
+
+def test_device_minutes_are_of_the_runs_that_began(secrets, transfer_home, monkeypatch):
+    __, class_, _teacher, _student = open_class_with_ada(transfer_home, secrets)
+    waits = RunStore(transfer_home).create(make_config())
+    runs = [
+        ClassRun("Ada", 1, replace(waits, started=started), "ants", None, None, seconds)
+        for started, seconds in ((1.0, 90.0), (None, 0.0))
+    ]
+    tables, words = [], []
+    monkeypatch.setattr(device_minutes, "_show_table", lambda rows, *_, **__: tables.append(rows))
+    monkeypatch.setattr(device_minutes.st, "markdown", words.append)
+    device_minutes.show_device_minutes(class_, runs)
+    assert words == ["**The class has used 1.5 device minutes in 1 run.**"]
+    assert tables[0] == [{"student": "Ada", "runs": 1, "minutes": 1.5}] and len(tables[1]) == 1
+
+
+def test_the_capacity_says_why_a_place_stays_free_and_a_wait_is_not_known(transfer_home):
+    run = RunStore(transfer_home).create(make_config())
+    here = Hardware("cpu", "Fast", None, 2)
+
+    def explain(seconds, *free, lane=Lane.long):
+        place = Place("Fast", here, 2, (), free)
+        return " ".join(_list_reasons(Capacity((place,), (QueuedRun(run, lane, seconds),))))
+
+    assert "kept for short runs" in explain(1.0, Lane.short)
+    assert "kept for long runs" in explain(1.0, Lane.long, lane=Lane.short)
+    assert explain(1.0, Lane.long) == explain(1.0) == ""  # it begins at once; nothing is free
+    assert "once runs like" in explain(None)
+    assert _list_reasons(Capacity((Place("Fast", here, 2, (), (Lane.short,)),), ())) == []
+
+
+def test_all_runs_of_a_student_are_reached_from_the_board(secrets, transfer_home, monkeypatch):
+    classes, class_, teacher, student = open_class_with_ada(transfer_home, secrets)
+    runs = Belongings(transfer_home, student).runs
+    monkeypatch.setattr(Engine, "reconcile", lambda _engine: None)  # else it takes the runs over
+    told = Expectation("1", True, 0.9, 0.8, 1.0, 1.0, 2.0)
+    best, *waiting = (
+        runs.create(make_config(), "ants", student.id, engine="nobody's", expectation=each).id
+        for each in (told, None, None)
+    )
+    runs.set_state(best, RunState.finished, result=make_test_result())
+    app = open_class_page(monkeypatch, secrets[0])
+    assert app.dataframe[0].value["runs"].tolist() == [3] and "Choose a row" in list_texts(app)
+    assert len(app.dataframe) == 1
+    rows = caches.get_class_board(class_.id).read(class_)[0]
+    monkeypatch.setattr(board, "_show_rows", lambda *_rows: rows[0])
+    app = open_class_page(monkeypatch, secrets[0])
+    table = app.dataframe[0].value
+    assert table["run"].tolist() == [1, 2, 3] and table["test"][0] == 87.5
+    assert table["told"][0] == "80% – 100%"
+    assert {f"class_stop_{each}" for each in waiting} <= list_keys(app)
+    assert f"class_stop_{best}" not in list_keys(app)
+    app.button(key=f"class_stop_{waiting[1]}").click().run()
+    assert runs.get(waiting[1]).state is RunState.stopped and not app.exception
 
 
 def read_html(element) -> str:
@@ -254,7 +327,7 @@ def test_a_stranger_and_a_student_see_no_board(secrets, transfer_home, monkeypat
     stranger = workspaces.create()
     for secret in (secrets[1], stranger):
         app = open_class_page(monkeypatch, secret, class_chosen=class_.id)
-        assert not app.dataframe and not {"class_close", "class_stop"} & list_keys(app)
+        assert not app.dataframe and not any(key.startswith(TEACHERS) for key in list_keys(app))
     shown = list_texts(app) + "".join(each.value for each in app.subheader)
     assert "secret class" not in shown and "Ada" not in shown
     app = join_by_page(monkeypatch, stranger, "AAAAAA")
@@ -282,17 +355,22 @@ def test_the_server_looks_for_classes_to_delete_at_its_start_and_every_hour(monk
 
 
 @pytest.mark.parametrize(
-    ("opened_by", "server", "invites_to"),
+    ("opened_by", "server", "names", "invites_to", "warning"),
     [
-        ("http://localhost:8501", "http://192.168.1.7:8501", "http://192.168.1.7:8501"),
-        ("https://lab.example", "http://192.168.1.7:8501", "https://lab.example"),
-        ("http://localhost:8080", "http://localhost:8501", "http://localhost:8080"),  # mapped ports
+        ("http://localhost:8501", LAN, [], LAN, ""),
+        ("https://lab.example", LAN, [], "https://lab.example", ""),
+        (MAPPED, "http://localhost:8501", [], MAPPED, "transfer-lab --share"),
+        (MAPPED, LAN, ["lab.example", "localhost"], MAPPED, "others use: `lab.example`"),  # proxy
     ],
 )
 def test_a_link_leads_to_an_address_that_others_can_open(
-    opened_by, server, invites_to, monkeypatch
+    opened_by, server, names, invites_to, warning, monkeypatch
 ):
-    page = "/class_room?class=ACDEFG"
+    page, warnings = "/class_room?class=ACDEFG", []
+    set_options(monkeypatch, address="0.0.0.0", allowedHosts=names)
     monkeypatch.setattr(sharing, "list_urls", lambda: [server])
+    monkeypatch.setattr(sharing.st, "warning", lambda words, **_icon: warnings.append(words))
     monkeypatch.setattr(sharing, "build_page_url", lambda **_query: opened_by + page)
     assert sharing.build_link(**{"class": "ACDEFG"}) == invites_to + page
+    sharing.warn_of_local_link(invites_to + page)
+    assert len(warnings) == bool(warning) and warning in "".join(warnings)

@@ -21,6 +21,7 @@ from transfer_core.networks import get_network
 from transfer_core.runs import Expectation, RunState, RunStore, move_to_front
 from transfer_core.runs.engine.lanes import LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
+from transfer_core.runs.engine.run_times import RunTimes
 from transfer_core.runs.launch import make_run_config
 from transfer_core.workspaces import (
     Belongings,
@@ -196,6 +197,7 @@ def test_the_board_shows_what_was_started_in_the_class_and_nothing_else(
     rows, runs = board.read(opened)
     assert rows[1].run.record.id == going_on and rows[1].run.live_accuracy == 0.625
     assert {run.record.id for run in runs} == {first, going_on, waiting}
+    assert [run.record.id for run in rows[1].runs] == [going_on, waiting]
     close_class(teacher, opened.id)
     start_run(ada)
     other = classes.open(teacher.workspace, "8a")
@@ -424,7 +426,7 @@ def test_a_task_is_taken_as_a_copy_until_it_is_replaced_or_the_class_closes(
 def test_a_run_that_is_moved_to_the_front_starts_next(people, transfer_home):
     records = RunStore(transfer_home)
     runs = [start_run(people[number], engine="e") for number in (0, 0, 1, 2)]
-    queue = RunQueue(records, LaneFinder(transfer_home))
+    queue = RunQueue(records, LaneFinder(RunTimes(records, transfer_home)))
 
     def list_waiting():
         waiting = [run for run in runs if records.get(run).state is RunState.queued]

@@ -22,6 +22,7 @@ from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.lanes import LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import recover_runs
+from transfer_core.runs.engine.run_times import RunTimes
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.events import select_events
@@ -93,7 +94,7 @@ def test_an_interrupted_run_goes_on_before_those_that_had_waited(tmp_path):
             store.create(make_config(), engine="dead", owner=owner, resumable=True).id
             for owner in ("ann", "bob", "cem")
         ]
-        queue = RunQueue(store, LaneFinder(tmp_path))
+        queue = RunQueue(store, LaneFinder(RunTimes(store, tmp_path)))
         begun = queue.claim("dead").id
         waiting = [run_id for run_id in runs if run_id != begun]
         store.set_state(begun, RunState.training)

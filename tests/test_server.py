@@ -143,6 +143,22 @@ def test_a_server_for_others_answers_to_its_own_name_and_to_numbers(monkeypatch)
     assert hosts.is_answered_to("lab.example:443") and not hosts.is_answered_to("192.168.1.20")
 
 
+def test_a_local_server_says_how_others_get_in(monkeypatch, capsys):
+    set_options(monkeypatch)
+    announce.announce()
+    assert "transfer-lab --share lets others in" in capsys.readouterr().out
+    set_options(monkeypatch, allowedHosts=["localhost", "lab.example"])
+    announce.announce()
+    assert "a proxy for lab.example lets others in" in capsys.readouterr().out
+
+
+def test_the_refusal_of_a_strange_name_says_which_setting_lists_it(server):
+    request = urllib.request.Request(server.url, headers={"Host": "lab.example"})
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request, timeout=30)
+    assert refusal.value.code == 403 and b"STREAMLIT_SERVER_ALLOWED_HOSTS" in refusal.value.read()
+
+
 def test_a_full_server_says_so_and_puts_nobody_out(monkeypatch):
     monkeypatch.setenv("TRANSFER_SESSIONS", "2")
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import segno
 import streamlit as st
 
-from pages.server.hosts import is_shared
+from pages.server.hosts import is_shared, list_public_names
 from transfer_core.system import list_addresses
 
 WILDCARDS = ("0.0.0.0", "::")
@@ -17,7 +17,9 @@ def announce() -> None:
     addresses = list_urls()
     print(f"\n  Transfer Lab: {addresses[0]}", flush=True)
     if not is_shared():
-        print("  Only this computer can open it; transfer-lab --share lets others in.", flush=True)
+        names = list_public_names()
+        way_in = f"a proxy for {names[0]}" if names else "transfer-lab --share"
+        print(f"  Only this computer can open it; {way_in} lets others in.", flush=True)
         return
     for address in addresses[1:]:
         print(f"           also {address}")

@@ -24,6 +24,10 @@ HEADERS = (  # of every answer: no guessing of kinds, no frames and no addresses
     (b"referrer-policy", b"same-origin"),
 )
 SAFE_METHODS = ("GET", "HEAD")
+WRONG_NAME = (
+    "This server does not answer to this name. Its administrator can list the name in "
+    "STREAMLIT_SERVER_ALLOWED_HOSTS (server.allowedHosts)."
+)
 
 
 class Guard:
@@ -65,7 +69,7 @@ def find_refusal(connection: HTTPConnection) -> tuple[int, str] | None:
     """Status and reason if a request must be refused."""
     host = connection.headers.get("host", "")
     if not is_answered_to(host):
-        return 403, "This server does not answer to this name: see server.allowedHosts."
+        return 403, WRONG_NAME
     if not _is_origin_own(connection, host):
         return 403, "This request comes from another site."
     base = st.get_option("server.baseUrlPath").strip("/")

@@ -35,6 +35,12 @@ def is_answered_to(host: str) -> bool:
     return is_shared() and (_is_number(name) or name in (own, f"{own}.local"))
 
 
+def list_public_names() -> list[str]:
+    """The names that were set for others, such as that of a proxy; none unless they were set."""
+    names = st.get_option("server.allowedHosts")
+    return [name for name in names if "*" not in name and _parse_name(name) not in LOCAL_HOSTS]
+
+
 def _parse_name(host: str) -> str:
     """The name without port, in lower case; empty if it is none."""
     try:

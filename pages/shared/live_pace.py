@@ -1,9 +1,9 @@
 """How often what is watched is drawn anew: the more browsers watch, the more slowly.
 
 A watched page is drawn every second. All watched pages of the server together are drawn
-`REDRAWS_PER_SECOND` times a second at most, so that they leave the processor to the training:
-one redraw takes about 15 ms of a core (`python -m benchmarks.watching_browsers` measures it), and
-all of them a fifth of a core. Thirty browsers are drawn every 2 s.
+`REDRAWS_PER_SECOND` times a second at most, however many browsers watch, so that they leave the
+processor to the training. Thirty browsers are drawn every 2 s. What a redraw costs depends on the
+computer; `python -m benchmarks.watching_browsers` measures it.
 """
 
 import threading

@@ -8,6 +8,7 @@ from transfer_core.languages import _
 SCALE = 1.6  # times as large are type and lines while presenting
 SWITCH_KEY = "layout_present"
 ROW_PIXELS = 35  # of a table
+NAME_PIXELS = 120  # of a table's column of names, of which a long one would hide all others
 # The menu keeps its size: Streamlit measures once how many pages have room in it.
 STYLE = f"""<style>
 html {{ font-size: {SCALE:.0%} !important; }}

@@ -14,24 +14,25 @@ TIMING_MESSAGE = N_("Timing a few batches on this computer")
 
 @contextmanager
 def show_progress(*, cancel_page: str | None = None) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a callback that draws a progress bar, at most ten times a second.
+    """Yield a callback that draws a progress bar, at most ten times a second for the same work.
 
-    Drawing also lets a click elsewhere end the work, and so cancels it.
+    What is new is drawn at once, for it may be the last that is told for long. Drawing also lets
+    a click elsewhere end the work, and so cancels it.
 
     Args:
         cancel_page: The page to which a link "Cancel" leads, for work without which this page
             cannot go on.
     """
-    bar, cancel, drawn, is_linked = st.empty(), st.empty(), time.monotonic(), False
+    bar, cancel, is_linked = st.empty(), st.empty(), False
+    drawn, shown = 0.0, None  # when, and what
 
     def report(what: str, done: int, total: int) -> None:
-        nonlocal drawn, is_linked
-        if time.monotonic() - drawn > 0.1:
-            drawn = time.monotonic()
+        nonlocal drawn, shown, is_linked
+        if what != shown or time.monotonic() - drawn > 0.1:
+            drawn, shown = time.monotonic(), what
             share = min(1.0, done / max(total, 1))
-            bar.progress(
-                share, text=_("{what}: {done:,} of {total:,}", what=_(what), done=done, total=total)
-            )
+            text = _("{what}: {done:,} of {total:,}", what=_(what), done=done, total=total)
+            bar.progress(share, text=text if total > 1 else _(what))
             if cancel_page and not is_linked:
                 cancel.page_link(cancel_page, label=_("Cancel"), icon=":material/close:")
                 is_linked = True

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 
-from pages.server import list_urls
+from pages.server import is_answered_to, list_public_names, list_urls
 from pages.shared import session
 from pages.shared.layout import build_page_url
 from transfer_core.languages import N_, _
@@ -71,19 +71,24 @@ def build_link(**query: str) -> str:
     parts, shared = urlsplit(url), urlsplit(list_urls()[0])
     if parts.hostname not in LOCAL_HOSTS or shared.hostname in LOCAL_HOSTS:
         return url  # a local address works as the person has it, whatever the server believes
+    if not is_answered_to(shared.netloc):
+        return url  # behind a proxy, whose address the server does not know
     return urlunsplit(parts._replace(scheme=shared.scheme, netloc=shared.netloc))
 
 
 def warn_of_local_link(url: str) -> None:
     """Say of a link that others cannot open that it is one, and how they could."""
-    if urlsplit(url).hostname in LOCAL_HOSTS:
-        st.warning(
-            _(
-                "This address opens on this computer only. Start the server with "
-                "`transfer-lab --share`, and open the address that it prints."
-            ),
-            icon=":material/wifi_off:",
+    if urlsplit(url).hostname not in LOCAL_HOSTS:
+        return
+    if names := list_public_names():
+        remedy = _("Open this page under the name that others use: `{name}`.", name=names[0])
+    else:
+        remedy = _(
+            "If the server runs on it, start it with `transfer-lab --share`, and open the address "
+            "that it prints. If not, open this page under the server's own name."
         )
+    problem = _("This address opens on this computer only.")
+    st.warning(f"{problem} {remedy}", icon=":material/wifi_off:")
 
 
 def show_shared_note(record: RunRecord) -> None:

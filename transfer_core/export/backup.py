@@ -74,8 +74,9 @@ def back_up(home: Path, target: Path, keep: int | None = None) -> Backup:
         damaged = tuple(sorted(str(each) for each in copying.find_damaged()))
         final = target / datetime.now(UTC).strftime(_NAME)
         dataset.publish(folder, final, lambda: True)
-    for old in older[: 1 - keep or None] if keep and not damaged else ():
-        shutil.rmtree(old)
+    if keep and not damaged:
+        for old in older[: max(0, len(older) + 1 - keep)]:  # the new one counts
+            shutil.rmtree(old)
     sizes = copying.copied.values()
     return Backup(final, len(copying.states), len(sizes), sum(sizes), damaged)
 

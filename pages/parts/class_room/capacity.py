@@ -13,8 +13,8 @@ from pages.parts.class_room.board import REDRAW_SECONDS, name_run_owner
 from pages.parts.class_room.device_minutes import show_device_minutes
 from pages.parts.runs.runs_table import MAX_VISIBLE_ROWS
 from pages.shared import caches, session
-from pages.shared.layout import show_errors
-from pages.shared.presenting import fit_table
+from pages.shared.layout import hint_at_more_columns, show_errors
+from pages.shared.presenting import NAME_PIXELS, fit_table
 from pages.shared.run_states import name_state
 from transfer_core.languages import N_, _, ngettext
 from transfer_core.runs import Lane
@@ -32,6 +32,13 @@ FREE = {
     None: N_("free"),
     Lane.short: N_("free for a short run"),
     Lane.long: N_("free for a long run"),
+}
+WHY_FREE = {
+    Lane.short: N_(
+        "One place is kept for short runs, so that they need not wait behind long ones. Short: "
+        "only the new layer learns, in about a minute at most."
+    ),
+    Lane.long: N_("One place is kept for long runs. Short ones take turns in the other."),
 }
 STYLE = """<style>
 .capacity p { margin: 0.6rem 0 0.2rem; }
@@ -59,6 +66,8 @@ def watch_capacity(class_id: str) -> None:
     records = [each.record for each in (*active.values(), *capacity.queue)]
     names = {each.id: name_run_owner(class_, each, runs.get(each.id)) for each in records}
     _draw(capacity, names)
+    if reasons := _list_reasons(capacity):
+        st.caption(" ".join(reasons))
     rows = [
         {
             "student": names[each.id],
@@ -138,8 +147,23 @@ def _describe_wait(run: QueuedRun) -> str:
     from transfer_core.timing import TimeRange, describe_time_range  # brings torch
 
     if run.seconds is None:
-        return ""
+        return _("not known yet")
     return _("in about {time}", time=describe_time_range(TimeRange(run.seconds, run.seconds)))
+
+
+def _list_reasons(capacity: Capacity) -> list[str]:
+    """Say why a place stays free while runs wait, and why it is not known how long they do."""
+    free = {lane for place in capacity.places for lane in place.free}
+    waiting = {run.lane for run in capacity.queue}
+    reasons = [_(WHY_FREE[lane]) for lane in Lane if waiting and lane in free - waiting]
+    if all(run.seconds is not None for run in capacity.queue):
+        return reasons
+    if any(place.hardware is None for place in capacity.places):
+        return [*reasons, _("A cluster does not tell when it has room.")]
+    return [
+        *reasons,
+        _("A wait is known once runs like all those before it were trained here."),
+    ]
 
 
 def _describe_place_of(
@@ -148,7 +172,7 @@ def _describe_place_of(
     """The cells of a run that tell where it is performed, or when it will be."""
     if run is None:
         wait = next(_describe_wait(each) for each in capacity.queue if each.record is record)
-        return {"wait": wait or None}
+        return {"wait": wait}
     on = [_name_place(place, n) for n, place in enumerate(capacity.places) if run in place.runs]
     return {
         "where": " ".join(filter(None, (", ".join(on), run.job))),
@@ -168,8 +192,8 @@ def _show_table(rows: Sequence[Mapping[str, object]], key: str) -> None:
         width="stretch",
         column_order=("student", "run", "now", "where", "since", "done", "wait"),
         column_config={
-            "student": _("student"),
-            "run": _("run"),
+            "student": st.column_config.TextColumn(_("student"), width=NAME_PIXELS),
+            "run": st.column_config.TextColumn(_("run"), width=NAME_PIXELS),
             "now": _("now"),
             "where": _("where"),
             "since": st.column_config.DatetimeColumn(_("since"), format="HH:mm:ss"),
@@ -181,3 +205,4 @@ def _show_table(rows: Sequence[Mapping[str, object]], key: str) -> None:
         placeholder="–",
         alt=_("A row for each of {runs:,} runs that train or wait.", runs=len(rows)),
     )
+    hint_at_more_columns()

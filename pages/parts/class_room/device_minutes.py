@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.parts.class_room.board import name_run_owner
 from pages.parts.runs.runs_table import MAX_VISIBLE_ROWS
-from pages.shared.presenting import fit_table
+from pages.shared.presenting import NAME_PIXELS, fit_table
 from pages.shared.run_states import name_state
 from transfer_core.languages import _, ngettext
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def show_device_minutes(class_: Class, runs: Sequence[ClassRun]) -> None:
-    """Draw what the runs of a class have cost, and say what is counted."""
+    """Draw what the runs of a class have cost that began, and say what is counted."""
+    runs = [run for run in runs if run.record.started is not None]
     minutes = sum(run.device_seconds for run in runs) / 60
     told = ngettext(
         "**The class has used {minutes:,.1f} device minutes in {runs:,} run.**",
@@ -49,7 +50,7 @@ def _show_minutes(class_: Class, runs: Sequence[ClassRun]) -> None:
     key = f"{class_.id}_{class_.names_hidden}"
     _show_table(
         [
-            {"student": who, "runs": counts[who], "minutes": spent / 60}
+            {"student": who, "runs": counts[who], "minutes": round(spent / 60, 1)}
             for who, spent in seconds.most_common()
         ],
         _("Device minutes of each of {students:,} students.", students=len(counts)),
@@ -63,7 +64,7 @@ def _show_minutes(class_: Class, runs: Sequence[ClassRun]) -> None:
                     "run": run.record.name,
                     "now": name_state(run.record),
                     "attempts": run.record.attempt,
-                    "minutes": run.device_seconds / 60,
+                    "minutes": round(run.device_seconds / 60, 1),
                 }
                 for run in reversed(runs)
             ],
@@ -79,12 +80,12 @@ def _show_table(rows: Sequence[Mapping[str, object]], alt: str, key: str) -> Non
         hide_index=True,
         width="stretch",
         column_config={
-            "student": _("student"),
-            "run": _("run"),
+            "student": st.column_config.TextColumn(_("student"), width=NAME_PIXELS),
+            "run": st.column_config.TextColumn(_("run"), width=NAME_PIXELS),
             "runs": _("runs"),
             "now": _("now"),
             "attempts": _("attempts"),
-            "minutes": st.column_config.NumberColumn(_("device minutes"), format="%.1f"),
+            "minutes": st.column_config.NumberColumn(_("device minutes"), format="localized"),
         },
         alt=alt,
     )

@@ -74,11 +74,12 @@ def _choose() -> tuple[str, str, str]:
 
 
 def _hand_out(class_: Class, chosen: str, network: str, way: str) -> None:
-    belongings, kind = session.get_belongings(), chosen.partition(":")
+    belongings = session.get_belongings()
+    kind, __, sample = chosen.partition(":")
     with show_errors():
-        if kind[0] == "sample":
+        if kind == "sample":
             with show_progress() as report:
-                read = read_sample(kind[2], report)
+                read = read_sample(sample, report)
             data_id, name = read.id, read.name
         else:
             names = {each.id: each.name for each in belongings.list_data_sets()}

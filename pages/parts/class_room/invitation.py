@@ -7,7 +7,7 @@ from pages.shared.sharing import build_link, warn_of_local_link
 from transfer_core.languages import _
 from transfer_core.workspaces import Class
 
-CODE_SIZE = "3.5rem; letter-spacing: 0.1em"  # to be read from the last row
+CODE_STYLE = "font-size: 3.5rem; letter-spacing: 0.1em"  # to be read from the last row
 QR_PIXELS = 340
 
 
@@ -24,5 +24,5 @@ def show_invitation(class_: Class) -> None:
     """Draw the code and the address that lead into an open class, in one line."""
     url = build_link(**{"class": class_.code})
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<strong style="font-size: {CODE_SIZE}">{class_.code}</strong>', width="content")
+        st.html(f'<strong style="{CODE_STYLE}">{class_.code}</strong>', width="content")
         st.code(url, language=None, wrap_lines=True)

@@ -8,6 +8,7 @@ from typing import Self
 
 from transfer_core.runs.engine.lanes import Lane, LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
+from transfer_core.runs.engine.run_times import RunTimes
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import ACTIVE_STATES, RunEvent, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
@@ -38,7 +39,8 @@ class RunReader:
 
     def __init__(self, home: Path, has_lanes: bool = True) -> None:
         self.home, self.store = home, RunStore(home)
-        self._lanes = LaneFinder(home, has_lanes)
+        self._times = RunTimes(self.store, home)
+        self._lanes = LaneFinder(self._times, has_lanes)
         self._queue = RunQueue(self.store, self._lanes)
 
     def __enter__(self) -> Self:
@@ -81,7 +83,7 @@ class RunReader:
             return None
         lane = self.find_lane(run)
         left = [self._forecast_active(run.engine, lane)]
-        left += [self._lanes.forecast(each, self.store.get(each).config) for each in before]
+        left += [self._times.forecast(self.store.get(each).config) for each in before]
         return _add_known(left)
 
     def list_queue(self, engine: str | None) -> tuple[QueuedRun, ...]:
@@ -93,7 +95,7 @@ class RunReader:
             for run_id in self._queue.list_order(engine, lane):
                 if run := waiting.get(run_id):  # else it can be read no more, or began meanwhile
                     found.append(QueuedRun(run, lane, seconds))
-                    seconds = _add_known([seconds, self._lanes.forecast(run_id, run.config)])
+                    seconds = _add_known([seconds, self._times.forecast(run.config)])
         return tuple(found)
 
     def _forecast_active(self, engine: str | None, lane: Lane | None) -> float | None:
@@ -107,7 +109,7 @@ class RunReader:
         """Seconds that an active run will still take; None if nobody knows."""
         if step := self.store.latest(run.id, Stepped).get(Stepped):
             return step.seconds_left
-        seconds = self._lanes.forecast(run.id, run.config)
+        seconds = self._times.forecast(run.config)
         return None if seconds is None else max(0.0, run.started + seconds - time())
 
     def find_lane(self, run: RunRecord) -> Lane | None:

@@ -49,6 +49,7 @@ class BoardRow:
     student: str
     number: int  # in the class, counted from 1
     run: ClassRun | None
+    runs: tuple[ClassRun, ...]  # all, oldest first
 
 
 def is_of_class(head: RunHead, member: Member, class_: Class) -> bool:
@@ -106,9 +107,10 @@ class ClassBoard:
         runs = [run for run in read if run is not None]
         rows = []
         for number, member in by_owner.values():
-            own = [run for run in runs if run.number == number]
-            going_on = [run for run in own if run.record.state in ACTIVE_STATES]
-            rows.append(BoardRow(member.nickname, number, next(iter(going_on or own[::-1]), None)))
+            own = tuple(run for run in runs if run.number == number)
+            going_on = tuple(run for run in own if run.record.state in ACTIVE_STATES)
+            shown = next(iter(going_on or own[::-1]), None)
+            rows.append(BoardRow(member.nickname, number, shown, own))
         return tuple(rows), tuple(runs)
 
     def _read_run(
