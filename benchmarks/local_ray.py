@@ -87,8 +87,13 @@ class LocalRay:
 
     def occupy(self) -> None:
         """Take all places, so that no other job starts."""
-        for number in range(len(self._sessions)):
-            job = {"submission_id": f"occupant-{number}", "entrypoint": "exec sleep 600"}
+        for (
+            _
+        ) in self._sessions:  # each with another id: Ray knows those of deleted jobs for a while
+            job = {
+                "submission_id": f"occupant-{secrets.token_hex(8)}",
+                "entrypoint": "exec sleep 600",
+            }
             self.ask("POST", content={**job, "entrypoint_num_cpus": 1})
         wait_for(lambda: set(self._list_occupants().values()) == {"RUNNING"})
 

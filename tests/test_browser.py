@@ -99,14 +99,30 @@ def wait_for_points(page, more_than: int) -> None:
     )
 
 
+def check_that_choices_outlive_new_points(page) -> None:
+    """Zoom and hide a series of a live chart: new points change neither."""
+    # Until an epoch has ended the validation curve is empty and has no place in the legend.
+    page.wait_for_function("() => document.querySelector('.live-chart')?.data?.[1].x.length > 0")
+    page.evaluate("() => { document.querySelector('.live-chart').dataset.marked = 'same node' }")
+    zoom_and_hide(page)
+    state = """() => {
+      const chart = document.querySelector('.live-chart')
+      return [chart.dataset.marked, ...chart._fullLayout.xaxis.range, chart._fullData[1].visible]
+    }"""
+    page.wait_for_function(f"() => ({state})()[3] === 'legendonly'")
+    chosen = page.evaluate(state)
+    for _ in range(3):
+        wait_for_points(page, count_points(page))
+    assert page.evaluate(state) == chosen
+
+
 @pytest.mark.slow
 def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     server, open_page, archive
 ):
     page = open_page()
-    run = start_run(page, server, archive, "Case 3", epochs=60)  # longer than all drawings
-    wait_for_points(page, 0)
-    wait_for_points(page, count_points(page))  # the chart changes while it trains
+    run = start_run(page, server, archive, "Case 4", epochs=60)  # longer than all drawings
+    check_that_choices_outlive_new_points(page)
     before = count_points(page)
     page.reload()
     wait_for_points(page, before)
@@ -115,6 +131,7 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     other.goto(f"{server.url}/train?run={run}")
     wait_for_points(other, 0)
     page.get_by_role("button", name="Stop and keep what was learned").click()
+    page.get_by_text("what was learned until then was kept").wait_for()
     page.get_by_role("button", name="Go on: the result").click()
     page.get_by_text("test images are right").wait_for()
     page.get_by_text("Confusion matrix of the test images").wait_for()
@@ -201,33 +218,6 @@ def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
     inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     (found,) = session.run(None, {"image": inputs})
     assert np.abs(found - kept.probabilities).max() < 1e-4
-
-
-@pytest.mark.slow
-def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
-    page = open_page()
-    start_run(page, server, archive, "Case 4", epochs=60)
-    # Until an epoch has ended the validation curve is empty and has no place in the legend.
-    page.wait_for_function("() => document.querySelector('.live-chart')?.data?.[1].x.length > 0")
-    page.evaluate(
-        """() => {
-          const chart = document.querySelector('.live-chart')
-          chart.dataset.marked = 'same node'
-        }"""
-    )
-    zoom_and_hide(page)
-    state = """() => {
-      const chart = document.querySelector('.live-chart')
-      return [chart.dataset.marked, ...chart._fullLayout.xaxis.range, chart._fullData[1].visible]
-    }"""
-    page.wait_for_function(f"() => ({state})()[3] === 'legendonly'")
-    chosen = page.evaluate(state)
-    for _ in range(3):
-        wait_for_points(page, count_points(page))
-    assert page.evaluate(state) == chosen
-    page.get_by_role("button", name="Stop and keep what was learned").click()
-    page.get_by_text("what was learned until then was kept").wait_for()
-    page.get_by_role("button", name="Go on: the result").wait_for()
 
 
 # Every page asks for the menu in the same way: see test_menu. A fresh server takes seconds.
