@@ -87,27 +87,22 @@ class LocalRay:
 
     def occupy(self) -> None:
         """Take all places, so that no other job starts."""
-        for (
-            _
-        ) in self._sessions:  # each with another id: Ray knows those of deleted jobs for a while
-            job = {
-                "submission_id": f"occupant-{secrets.token_hex(8)}",
-                "entrypoint": "exec sleep 600",
-            }
+        taken = {f"occupant-{secrets.token_hex(4)}" for _ in self._sessions}
+        for each in taken:
+            job = {"submission_id": each, "entrypoint": "exec sleep 600"}
             self.ask("POST", content={**job, "entrypoint_num_cpus": 1})
-        wait_for(lambda: set(self._list_occupants().values()) == {"RUNNING"})
+        wait_for(lambda: taken == self._list_occupants("RUNNING"))
 
     def vacate(self) -> None:
         """Give the places back."""
-        for job in self._list_occupants():
+        taken = self._list_occupants("RUNNING")
+        for job in taken:
             self.ask("POST", f"{job}/stop")
-        wait_for(lambda: set(self._list_occupants().values()) == {"STOPPED"})
-        for job in self._list_occupants():
-            self.ask("DELETE", job)
+        wait_for(lambda: taken <= self._list_occupants("STOPPED"))
 
-    def _list_occupants(self) -> dict[str, str]:
-        told = {job["submission_id"]: job["status"] for job in self.ask("GET")}
-        return {job: status for job, status in told.items() if job.startswith("occupant-")}
+    def _list_occupants(self, status: str) -> set[str]:
+        told = {job["submission_id"] for job in self.ask("GET") if job["status"] == status}
+        return {job for job in told if job.startswith("occupant-")}
 
     @property
     def nodes(self) -> tuple[str, ...]:
