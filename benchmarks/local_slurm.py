@@ -120,7 +120,8 @@ def _take_place(job: str, *command: str) -> bool:
     _wait_for(lambda: _show(job, "JobState") == "PENDING" or _is_over(job))
     if _is_over(job):
         return False
-    _call("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
+    # Else after two minutes. Within the same second slurmd would refuse it: "credential revoked".
+    _call("scontrol", "update", f"JobId={job}", "StartTime=now+2")
     return True
 
 
