@@ -1,5 +1,9 @@
 """Take away: export a trained network and its run as files, and import bundles."""
 
+import shutil
+import sys
+from pathlib import Path
+
 import streamlit as st
 
 from pages.parts.take_away.format_cards import prepare, show_format_cards
@@ -46,6 +50,17 @@ def show_missing_result(record: RunRecord) -> None:
     upload_bundle("pages/results.py", expanded=False)
 
 
+def name_command() -> str:
+    """What runs the command line here: a checkout has it as a module only."""
+    python = Path(sys.executable)
+    if shutil.which("transfer-lab", path=python.parent):
+        return "transfer-lab"
+    here = Path.cwd()
+    return (
+        f"{python.relative_to(here) if python.is_relative_to(here) else 'python'} -m transfer_core"
+    )
+
+
 def show_formats(record: RunRecord) -> None:
     """Draw the result in words, the formats, and the command that does the same."""
     words = escape_markdown(describe_result(record))
@@ -54,9 +69,11 @@ def show_formats(record: RunRecord) -> None:
     st.markdown(words)
     clicked = show_format_cards(record)
     with st.expander(_("The same on the command line"), icon=":material/terminal:"):
+        command = name_command()
         st.code(
-            f"transfer-lab export {record.id} --format onnx --to FOLDER\n"
-            "transfer-lab load BUNDLE.zip",
+            f"{command} predict {record.id} PHOTO.jpg\n"
+            f"{command} export {record.id} --format onnx --to FOLDER\n"
+            f"{command} load BUNDLE.zip",
             language="bash",
         )
     upload_bundle("pages/results.py", expanded=False)

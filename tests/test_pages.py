@@ -460,6 +460,15 @@ def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
     assert "Stopped before it began" in app.get("progress")[0].proto.text
 
 
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_take_away_shows_commands_that_this_installation_has(is_installed, finished, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "found" if is_installed else None)
+    app = build_page("take_away", run=finished).run()
+    begin = "transfer-lab" if is_installed else "-m transfer_core"
+    (code,) = [each.value for each in app.code if "PHOTO.jpg" in each.value]
+    assert f"{begin} predict {finished} PHOTO.jpg" in code and code.count(begin) == 3
+
+
 def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
     app = build_page("take_away", run=finished).run()
     assert not app.exception

@@ -120,6 +120,7 @@ def prepare(record: RunRecord, kind: str) -> None:
     cancel = st.empty()
     cancel.button(_("Cancel"), key="take_away_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
+        report(N_("Preparing the file"), 0, 1)
         prepare_download(get_home(), record.id, kind, report)
     st.rerun()
 
