@@ -55,10 +55,8 @@ def name_command() -> str:
     python = Path(sys.executable)
     if shutil.which("transfer-lab", path=python.parent):
         return "transfer-lab"
-    here = Path.cwd()
-    return (
-        f"{python.relative_to(here) if python.is_relative_to(here) else 'python'} -m transfer_core"
-    )
+    program = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else "python"
+    return f"{program} -m transfer_core"
 
 
 def show_formats(record: RunRecord) -> None:
